@@ -1,0 +1,20 @@
+"""Composable transforms of plain NumPy functions."""
+
+from transforms import primitives as primitives
+from transforms import tree as tree
+from transforms.grad import grad as grad
+from transforms.grad import value_and_grad as value_and_grad
+from transforms.graph.stage import eval_shape as eval_shape
+from transforms.graph.stage import stage as stage
+from transforms.jacobian import hessian as hessian
+from transforms.jacobian import hvp as hvp
+from transforms.jacobian import jacfwd as jacfwd
+from transforms.jacobian import jacobian as jacobian
+from transforms.jacobian import jacrev as jacrev
+from transforms.jacobian import linearize as linearize
+from transforms.jvp import jvp as jvp
+from transforms.primitives.elementwise import stop_gradient as stop_gradient
+from transforms.types import ArrayType as ArrayType
+from transforms.types import type_of as type_of
+from transforms.vjp import vjp as vjp
+from transforms.vmap import vmap as vmap

@@ -1,0 +1,1 @@
+"""The typed program: what a traced function does, as data."""

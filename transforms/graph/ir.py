@@ -1,0 +1,98 @@
+"""The graph: equations between typed variables, each assigned once, and nothing that mutates."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from transforms.primitive import Attributes, Primitive
+from transforms.types import Array, ArrayType
+
+
+class Variable:
+    """A value of a program, known by identity."""
+
+    __slots__ = ("type",)
+
+    def __init__(self, array_type: ArrayType) -> None:
+        self.type = array_type
+
+
+# A variable, or a Python number, which promotes weakly as in NumPy.
+Operand: TypeAlias = Variable | bool | int | float | complex
+
+
+class Equation(NamedTuple):
+    """``results = primitive(operands, **attributes)``; one result unless the primitive is multiple."""
+
+    results: tuple[Variable, ...]
+    primitive: Primitive
+    operands: tuple[Operand, ...]
+    attributes: Attributes
+
+
+class Graph(NamedTuple):
+    """A program.
+
+    Attributes:
+        inputs: its arguments.
+        constants: further variables whose values are known.
+        equations: in an order in which each variable is assigned before it is read.
+        outputs: its results.
+    """
+
+    inputs: tuple[Variable, ...]
+    constants: tuple[tuple[Variable, Array], ...]
+    equations: tuple[Equation, ...]
+    outputs: tuple[Operand, ...]
+
+    def __repr__(self) -> str:
+        return show(self)
+
+
+def show(graph: Graph) -> str:
+    """Return a program as text, an equation a line.
+
+    A variable is a letter; its type stands where it is assigned.
+    """
+    names: dict[Variable, str] = {}
+
+    def name(operand: Operand) -> str:
+        if not isinstance(operand, Variable):
+            return repr(operand)
+        if operand not in names:
+            names[operand] = _letters(len(names))
+        return names[operand]
+
+    def typed(variable: Variable) -> str:
+        return f"{name(variable)}: {variable.type}"
+
+    lines = [f"({', '.join(map(typed, graph.inputs))}) ->"]
+    lines += [f"  {typed(variable)} = {_constant(value)}" for variable, value in graph.constants]
+    for equation in graph.equations:
+        options = "".join(f" {key}={_option(value)}" for key, value in equation.attributes.items())
+        operands = " ".join(map(name, equation.operands))
+        results = ", ".join(map(typed, equation.results))
+        lines.append(f"  {results} = {equation.primitive.name} {operands}{options}")
+    lines.append(f"  return {', '.join(map(name, graph.outputs))}")
+    return "\n".join(lines)
+
+
+def _letters(index: int) -> str:
+    text = ""
+    index += 1
+    while index:
+        index, letter = divmod(index - 1, 26)
+        text = chr(ord("a") + letter) + text
+    return text
+
+
+def _constant(value: Array) -> str:
+    if isinstance(value, (np.ndarray, np.generic)) and value.size <= 4:
+        return f"constant {np.asarray(value).tolist()}"
+    return "constant"
+
+
+def _option(value: Any) -> str:
+    return str(value).replace(" ", "")

@@ -1,0 +1,148 @@
+"""Staging: run a function on tracers that have types but no values, and keep what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from transforms import tree
+from transforms.graph.ir import Equation, Graph, Operand, Variable
+from transforms.primitive import Attributes, Primitive
+from transforms.tracer import Level, Tracer, dispatch, running
+from transforms.types import Array, ArrayType, type_of
+from transforms.vjp import check_outputs
+
+
+class StageTracer(Tracer):
+    """A variable of a program that is being written."""
+
+    __slots__ = ("variable",)
+
+    def __init__(self, level: StageLevel, variable: Variable) -> None:
+        self.level = level
+        self.variable = variable
+
+    @property
+    def type(self) -> ArrayType:
+        """Shape and dtype."""
+        return self.variable.type
+
+
+class StageLevel(Level):
+    """One run of staging.
+
+    Attributes:
+        equations: the program so far.
+        constants: the variable of each array that the function closes over, by the array's identity.
+    """
+
+    __slots__ = ("constants", "equations")
+
+    def __init__(self) -> None:
+        super().__init__("stage")
+        self.equations: list[Equation] = []
+        self.constants: dict[int, tuple[Variable, Array]] = {}
+
+    def operand(self, x: Any) -> Operand:
+        """Return what stands for a value in the program."""
+        if isinstance(x, StageTracer) and x.level is self:
+            return x.variable
+        if isinstance(x, (bool, int, float, complex)) and not isinstance(x, np.generic):
+            return x
+        if id(x) not in self.constants:
+            self.constants[id(x)] = (Variable(type_of(x)), x)
+        return self.constants[id(x)][0]
+
+    def process(self, primitive: Primitive, operands: Sequence[Array], attributes: Attributes) -> Any:
+        """Write an equation."""
+        self.check_alive()
+        mine = tuple(self.operand(x) for x in operands)
+        types = [x.type if isinstance(x, Variable) else x for x in mine]
+        inferred = primitive.infer(*types, **attributes)
+        results = tuple(Variable(t) for t in (inferred if primitive.multiple else (inferred,)))
+        self.equations.append(Equation(results, primitive, mine, attributes))
+        tracers = tuple(StageTracer(self, variable) for variable in results)
+        return tracers if primitive.multiple else tracers[0]
+
+
+def stage_flat(f: Callable[..., Any], types: Sequence[ArrayType]) -> Graph:
+    """Stage a function of arrays that returns a list of arrays."""
+    with running(StageLevel()) as level:
+        inputs = tuple(Variable(t) for t in types)
+        outs = f(*(StageTracer(level, variable) for variable in inputs))
+        outputs = tuple(level.operand(out) for out in outs)
+    return Graph(inputs, tuple(level.constants.values()), tuple(level.equations), outputs)
+
+
+def stage(f: Callable[..., Any]) -> Callable[..., Graph]:
+    """Return a function that gives the program which ``f`` runs on arguments of given types.
+
+    The program's inputs and outputs are the leaves of the arguments and of the result.
+
+    Args:
+        f: a function of trees of arrays that returns a tree of arrays. It sees types, not values, so it
+            must not branch on values.
+
+    Returns:
+        A function of arguments like those of ``f``, with arrays or `ArrayType` for leaves.
+
+    >>> stage(lambda x, y: np.sin(x) + x * y)(1.0, 2.0)
+    (a: float64[], b: float64[]) ->
+      c: float64[] = sin a
+      d: float64[] = multiply a b
+      e: float64[] = add c d
+      return e
+    """
+
+    def staged(*args: Any) -> Graph:
+        return _stage(f, args)[0]
+
+    return staged
+
+
+def _stage(f: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Graph, tree.Structure]:
+    leaves, structure = tree.flatten(args)
+    out_structure: list[tree.Structure] = []
+
+    def flat(*tracers: Array) -> list[Array]:
+        out = f(*structure.unflatten(tracers))
+        out_leaves, spec = tree.flatten(out)
+        check_outputs("stage", f, out, out_leaves)
+        out_structure.append(spec)
+        return out_leaves
+
+    return stage_flat(flat, [type_of(leaf) for leaf in leaves]), out_structure[0]
+
+
+def eval_shape(f: Callable[..., Any], *args: Any) -> Any:
+    """Return the types of what ``f`` would return, without computing it.
+
+    Args:
+        f: a function of trees of arrays that returns a tree of arrays.
+        *args: its arguments, with arrays or `ArrayType` for leaves.
+
+    Returns:
+        The tree that ``f`` returns, with an `ArrayType` for each leaf.
+
+    >>> eval_shape(lambda a, b: a @ b, np.ones((2, 3)), ArrayType((3, 4), np.dtype("float64")))
+    float64[2,4]
+    """
+    graph, structure = _stage(f, args)
+    return structure.unflatten(x.type if isinstance(x, Variable) else type_of(x) for x in graph.outputs)
+
+
+def evaluate(graph: Graph, *inputs: Array) -> list[Array]:
+    """Run a program, on arrays or on tracers of other transforms."""
+    values: dict[Variable, Array] = dict(zip(graph.inputs, inputs, strict=True))
+    values.update(graph.constants)
+
+    def read(operand: Operand) -> Array:
+        return values[operand] if isinstance(operand, Variable) else operand
+
+    for equation in graph.equations:
+        out = dispatch(equation.primitive, [read(x) for x in equation.operands], equation.attributes)
+        results = out if equation.primitive.multiple else (out,)
+        values.update(zip(equation.results, results, strict=True))
+    return [read(x) for x in graph.outputs]

@@ -1,0 +1,213 @@
+"""Batching: a function of one example becomes a function of many, without a loop in Python."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from transforms import tree
+from transforms.errors import message
+from transforms.primitive import Attributes, NoRule, Primitive
+from transforms.tracer import Level, Tracer, dispatch, running
+from transforms.types import Array, ArrayType
+
+
+class BatchTracer(Tracer):
+    """A value with one axis more than the function sees."""
+
+    __slots__ = ("axis", "value")
+
+    def __init__(self, level: BatchLevel, value: Array, axis: int) -> None:
+        self.level = level
+        self.value = value
+        self.axis = axis
+
+    @property
+    def type(self) -> ArrayType:
+        """Shape, without the batch axis, and dtype."""
+        shape = self.value.shape
+        return ArrayType(shape[: self.axis] + shape[self.axis + 1 :], self.value.dtype)
+
+
+class BatchLevel(Level):
+    """One run of vmap.
+
+    Attributes:
+        size: the number of examples.
+    """
+
+    __slots__ = ("size",)
+
+    def __init__(self, size: int) -> None:
+        super().__init__("vmap")
+        self.size = size
+
+    def process(self, primitive: Primitive, operands: Sequence[Array], attributes: Attributes) -> Any:
+        """Apply the primitive to all examples at once."""
+        self.check_alive()
+        mine = [isinstance(x, BatchTracer) and x.level is self for x in operands]
+        values = [x.value if is_mine else x for x, is_mine in zip(operands, mine, strict=True)]
+        axes = [x.axis if is_mine else None for x, is_mine in zip(operands, mine, strict=True)]
+        rule = primitive.batch
+        if isinstance(rule, NoRule):
+            warn_of_loop(primitive, rule.reason)
+            rule = loop_rule(primitive)
+        out, axis = rule(self.size, values, axes, **attributes)
+        if primitive.multiple:
+            return tuple(self._attach(o, a) for o, a in zip(out, axis, strict=True))
+        return self._attach(out, axis)
+
+    def _attach(self, value: Array, axis: int | None) -> Array:
+        return value if axis is None else BatchTracer(self, value, axis)
+
+
+_warned: set[str] = set()
+
+
+def warn_of_loop(primitive: Primitive, reason: str) -> None:
+    """Say once that a primitive is batched by a loop."""
+    if primitive.name not in _warned:
+        _warned.add(primitive.name)
+        warnings.warn(f"vmap: {primitive.name} runs as a loop over the examples: {reason}", stacklevel=2)
+
+
+def loop_rule(primitive: Primitive) -> Callable[..., Any]:
+    """Return a batching rule that applies a primitive to one example after the other."""
+
+    def rule(
+        size: int, operands: Sequence[Array], axes: Sequence[int | None], **attributes: Any
+    ) -> tuple[Any, Any]:
+        outs = [
+            dispatch(
+                primitive,
+                [
+                    x if axis is None else x[(slice(None),) * axis + (example,)]
+                    for x, axis in zip(operands, axes, strict=True)
+                ],
+                attributes,
+            )
+            for example in range(size)
+        ]
+        if not primitive.multiple:
+            return np.stack(outs), 0
+        stacked = tuple(np.stack(results) for results in zip(*outs, strict=True))
+        return stacked, (0,) * len(stacked)
+
+    return rule
+
+
+def vmap(
+    f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0, *, axis_size: int | None = None
+) -> Callable[..., Any]:
+    """Turn a function of one example into a function of a batch of them.
+
+    Args:
+        f: a function of trees of arrays that returns a tree of arrays.
+        in_axes: which axis of each argument holds the examples, and None where all examples share the
+            argument: one value for all, a tuple with one for each argument, or trees of them that
+            may stop above the leaves. Negative axes count from the end.
+        out_axes: where the examples go in the output, likewise; None for an output that is the same for
+            all of them.
+        axis_size: the number of examples, needed where no argument has an axis of them.
+
+    Returns:
+        A function like ``f``. Its keyword arguments are batched along axis 0.
+
+    Raises:
+        ValueError: an axis is out of range, the sizes differ, or an output depends on the example
+            where ``out_axes`` is None.
+        TreeMismatchError: ``in_axes`` or ``out_axes`` does not fit the tree.
+
+    >>> vmap(np.dot, in_axes=(0, None))(np.ones((3, 2)), np.arange(2.0))
+    array([1., 1., 1.])
+    """
+    name = getattr(f, "__name__", "f")
+
+    def batched(*args: Any, **kwargs: Any) -> Any:
+        leaves, structure = tree.flatten((args, kwargs))
+        prefix = tuple(in_axes) if isinstance(in_axes, list) else in_axes
+        axes = tree.broadcast_prefix((prefix, 0), (args, kwargs), f"vmap({name}) in_axes", _is_none)
+        leaves = [leaf if isinstance(leaf, (Tracer, np.ndarray)) else np.asarray(leaf) for leaf in leaves]
+        axes = [_normalize(name, axis, leaf) for axis, leaf in zip(axes, leaves, strict=True)]
+        size = _batch_size(name, structure, leaves, axes, axis_size)
+        with running(BatchLevel(size)) as level:
+            inputs = [
+                leaf if axis is None else BatchTracer(level, leaf, axis)
+                for leaf, axis in zip(leaves, axes, strict=True)
+            ]
+            traced: Any = structure.unflatten(inputs)
+            out = f(*traced[0], **traced[1])
+            out_leaves, out_structure = tree.flatten(out)
+            targets = tree.broadcast_prefix(out_axes, out, f"vmap({name}) out_axes", _is_none)
+            values = [_to_axis(level, leaf, axis) for leaf, axis in zip(out_leaves, targets, strict=True)]
+        return out_structure.unflatten(values)
+
+    return batched
+
+
+def _is_none(x: Any) -> bool:
+    return x is None
+
+
+def _normalize(name: str, axis: Any, leaf: Array) -> int | None:
+    if axis is None:
+        return None
+    if not isinstance(axis, int) or not -leaf.ndim <= axis < leaf.ndim:
+        raise ValueError(
+            message(
+                f"vmap({name})",
+                "an entry of in_axes",
+                f"be None or an axis of an argument of shape {leaf.shape}",
+                axis,
+            )
+        )
+    rank: int = leaf.ndim
+    return axis % rank
+
+
+def _batch_size(
+    name: str, structure: tree.Structure, leaves: list[Array], axes: list[int | None], axis_size: int | None
+) -> int:
+    sizes: list[int | None] = [
+        None if axis is None else leaf.shape[axis] for leaf, axis in zip(leaves, axes, strict=True)
+    ]
+    given = {size for size in (*sizes, axis_size) if size is not None}
+    if len(given) == 1:
+        return given.pop()
+    if not given:
+        raise ValueError(
+            message(
+                f"vmap({name})", "in_axes", "name an axis of some argument", "None for all", "pass axis_size"
+            )
+        )
+    paths = tree.paths(structure.unflatten(range(len(leaves))))
+    listed = ", ".join(
+        f"{size} at {path!r}" for size, path in zip(sizes, paths, strict=True) if size is not None
+    )
+    listed += f", axis_size={axis_size}" if axis_size is not None else ""
+    raise ValueError(message(f"vmap({name})", "the batched axes", "have one size", listed))
+
+
+def _to_axis(level: BatchLevel, leaf: Any, axis: int | None) -> Any:
+    batched = isinstance(leaf, BatchTracer) and leaf.level is level
+    if axis is None:
+        if batched:
+            raise ValueError(
+                message(
+                    "vmap",
+                    "an output whose out_axes is None",
+                    "be the same for all examples",
+                    f"one of type {leaf.type} that differs",
+                )
+            )
+        return leaf
+    if batched:
+        axis = axis % leaf.value.ndim
+        return leaf.value if leaf.axis == axis else np.moveaxis(leaf.value, leaf.axis, axis)
+    shape = np.shape(leaf)
+    axis = axis % (len(shape) + 1)
+    expanded = np.expand_dims(leaf, axis)
+    return np.broadcast_to(expanded, (*shape[:axis], level.size, *shape[axis:]))
