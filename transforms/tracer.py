@@ -24,6 +24,7 @@ from transforms.primitive import (
     Primitive,
     Refusal,
 )
+from transforms.refusals import explain_conversion
 from transforms.types import Array, ArrayType, Shape
 
 
@@ -235,7 +236,7 @@ class Tracer:
         return implementation(*args, **kwargs)
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise ConcreteValueError(METHODS["explain_array"](self))
+        raise ConcreteValueError(explain_conversion())
 
     # --- what would drop the derivative
 
@@ -391,7 +392,7 @@ class Tracer:
     def reshape(self, *shape: Any, order: str = "C") -> Array:
         """`numpy.reshape` of this array; the lengths as one tuple or one by one."""
         target = shape[0] if len(shape) == 1 else shape
-        return np.reshape(self, target, order=order)  # type: ignore[call-overload,no-any-return]
+        return np.reshape(self, target, order=order)  # type: ignore[call-overload]
 
     def transpose(self, *axes: Any) -> Array:
         """`numpy.transpose` of this array; the axes as one tuple, one by one, or none."""

@@ -70,8 +70,8 @@ def paths(tree: Tree, is_leaf: IsLeaf | None = None) -> list[str]:
     >>> paths({"encoder": [{"kernel": 1, "bias": 2}]})
     ['encoder/0/bias', 'encoder/0/kernel']
     """
-    keys = optree.tree_paths(tree, is_leaf, namespace=NAMESPACE)
-    return ["/".join(map(str, path)) for path in keys]
+    accessors = optree.tree_accessors(tree, is_leaf, namespace=NAMESPACE)
+    return ["/".join(str(getattr(entry, "field", entry.entry)) for entry in path) for path in accessors]
 
 
 def map(f: Callable[..., Any], tree: Tree, *rest: Tree, is_leaf: IsLeaf | None = None) -> Tree:
