@@ -1,7 +1,11 @@
 """Composable transforms of plain NumPy functions."""
 
+from transforms import errors as errors
+from transforms import lazy as lazy
 from transforms import primitives as primitives
 from transforms import tree as tree
+from transforms import types as types
+from transforms.checks import check_grads as check_grads
 from transforms.grad import grad as grad
 from transforms.grad import value_and_grad as value_and_grad
 from transforms.graph.stage import eval_shape as eval_shape

@@ -74,7 +74,7 @@ def jacfwd(f: Callable[..., Any], argnums: ArgNums = 0, *, has_aux: bool = False
             shape, dtype = type_of(leaf)
 
             def push_one(seed: Array, index: int = index) -> Any:
-                seeds: list[Any] = [np.zeros(np.shape(x), type_of(x).dtype) for x in leaves]
+                seeds: list[Any] = [None] * len(leaves)
                 seeds[index] = seed
                 tangents: Any = structure.unflatten(seeds)
                 _, tangent, *aux = jvp(of_chosen, chosen, tangents, has_aux=has_aux)
@@ -189,7 +189,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     np.True_
     """
     out, pullback = vjp(f, *primals)
-    zero = tree.map(lambda leaf: np.zeros(np.shape(leaf), type_of(leaf).dtype), out)
+    zero = tree.map(lambda leaf: np.zeros(type_of(leaf).shape, type_of(leaf).dtype), out)
     _, transposed = vjp(pullback, zero)
 
     def push(*tangents: Any) -> Any:

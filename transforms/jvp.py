@@ -9,7 +9,7 @@ import numpy as np
 
 from transforms import tree
 from transforms.errors import message
-from transforms.primitive import Attributes, Joint, Primitive, zeros_of
+from transforms.primitive import Attributes, Forward, Joint, Primitive, zeros_of
 from transforms.tracer import Level, Tracer, dispatch, running
 from transforms.types import Array, ArrayType, is_differentiable, type_of
 from transforms.vjp import check_outputs, fit_dtype
@@ -56,6 +56,10 @@ class JVPLevel(Level):
             else:
                 values.append(operand)
                 tangents.append(None)
+        if primitive.jvp.__class__ is Forward:
+            rule: Any = primitive.jvp
+            outs, pushed = rule.rule(values, tangents, **attributes)
+            return tuple(self._attach(o, t) for o, t in zip(outs, pushed, strict=True))
         out = dispatch(primitive, values, attributes)
         if primitive.constant:
             return out

@@ -3,12 +3,12 @@
 A primitive is an operation on arrays that the transforms take as a whole. Its rules are NumPy code on
 operands that may be tracers, so each rule can itself be differentiated, batched and staged.
 
-The derivative rules come in two forms. A tuple has one rule for each operand,
+The derivative rules come in three forms. A tuple has one rule for each operand,
 
     jvp: ``rule(tangent, out, *operands, **attributes) -> the operand's share of the output's tangent``
     vjp: ``rule(cotangent, out, *operands, **attributes) -> the operand's cotangent``
 
-and a `Joint` rule serves all operands at once. Either may give its result at the broadcast shape and
+a `Joint` rule serves all operands at once, and a `Forward` rule also evaluates the primitive. Each may give its result at the broadcast shape and
 at the promoted dtype: the transform that calls it sums, or broadcasts, to the operand's own shape
 and casts to the operand's own dtype. What a vjp rule reads decides what is kept from the forward
 pass, and the names of its parameters say it: for ``_x`` or ``_out`` it gets None, for ``x_type`` (or
@@ -21,7 +21,7 @@ cotangent of a result that does not matter is zeros for a rule of the first form
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -52,7 +52,19 @@ class Joint(NamedTuple):
     rule: Callable[..., Any]
 
 
-DerivativeRules: TypeAlias = tuple[Rule | NoRule, ...] | Joint | NoRule
+class Forward(NamedTuple):
+    """A derivative rule that runs the primitive itself; for primitives with several results only.
+
+    jvp: ``rule(operands, tangents, **attributes)`` returns the results and their tangents, None for zero.
+    vjp: ``rule(operands, wanted, **attributes)`` returns the results and a pullback, and so chooses what to
+    keep from the forward pass. The pullback takes a list of cotangents, None for zero, and gives a
+    cotangent for each position in ``wanted``, None for zero.
+    """
+
+    rule: Callable[..., tuple[Sequence[Array], Any]]
+
+
+DerivativeRules: TypeAlias = tuple[Rule | NoRule, ...] | Joint | Forward | NoRule
 
 
 class PullbackPlan(NamedTuple):
@@ -80,12 +92,16 @@ class Primitive:
             None for an operand that is not batched. A tuple of each where there are several results.
         multiple: whether the result is a tuple.
         constant: whether the derivative is zero wherever it exists, so that a result carries none.
+        elementwise: whether it broadcasts its operands, and a Python number among them promotes weakly.
+        effect: whether it does more than to give results, so that no pass may drop or repeat it.
         pullback_plans: what `pullback_plan` has made so far.
     """
 
     __slots__ = (
         "batch",
         "constant",
+        "effect",
+        "elementwise",
         "evaluate",
         "infer",
         "jvp",
@@ -106,6 +122,8 @@ class Primitive:
         batch: Callable[..., Any] | NoRule,
         multiple: bool = False,
         constant: bool = False,
+        elementwise: bool = False,
+        effect: bool = False,
     ) -> None:
         self.name = name
         self.evaluate = evaluate
@@ -115,6 +133,8 @@ class Primitive:
         self.batch = batch
         self.multiple = multiple
         self.constant = constant
+        self.elementwise = elementwise
+        self.effect = effect
         self.pullback_plans: dict[int, PullbackPlan] = {}
         PRIMITIVES[name] = self
 
@@ -133,7 +153,7 @@ class Primitive:
                 f"{transform}: {self.name} must have a {transform} rule for operand {position}, "
                 f"got none: {rule.reason}"
             )
-        return rule.rule if isinstance(rule, Joint) else rule
+        return rule.rule if isinstance(rule, (Joint, Forward)) else rule
 
     def pullback_plan(self, key: int) -> PullbackPlan:
         """Return, and remember, what reverse mode does for one choice of differentiated operands.

@@ -18,7 +18,7 @@ import numpy as np
 
 from transforms import tree
 from transforms.errors import message
-from transforms.primitive import Attributes, Primitive, PullbackPlan, Rule, zeros_of
+from transforms.primitive import Attributes, Forward, Primitive, PullbackPlan, Rule, zeros_of
 from transforms.tracer import Level, Tracer, dispatch, running, shape_error
 from transforms.types import Array, ArrayType, Shape, is_differentiable, type_of
 
@@ -185,6 +185,8 @@ class VJPLevel(Level):
             else:
                 values.append(operand)
             bit += bit
+        if primitive.vjp.__class__ is Forward:
+            return self._forward(primitive, key, parents, values, attributes)
         if self.outermost:
             try:
                 out = primitive.evaluate(*values, **attributes)
@@ -208,6 +210,30 @@ class VJPLevel(Level):
         tape.entries.append((parents, plan, out if plan.keeps_out else None, values, attributes))
         return tracer
 
+    def _forward(
+        self, primitive: Primitive, key: int, parents: list[int], values: list[Any], attributes: Attributes
+    ) -> tuple[Array, ...]:
+        """Let a primitive with a `Forward` rule run itself."""
+        wanted = tuple(position for position in range(len(values)) if key >> position & 1)
+        rule: Any = primitive.vjp
+        outs, pullback = rule.rule(values, wanted, **attributes)
+
+        def joint(cotangents: list[Array | None], *_: Any, wanted: Any) -> dict[int, Array | None]:
+            return dict(zip(wanted, pullback(cotangents), strict=True))
+
+        plan = PullbackPlan(wanted, (joint,), True, False, (), ())
+        return self._split(outs, Entry(parents, plan, None, [], {}))
+
+    def _split(self, outs: Sequence[Array], entry: Entry) -> tuple[Array, ...]:
+        """Write an entry for an operation, and one for each of its results."""
+        if not any(is_differentiable(out.dtype) for out in outs):
+            return tuple(outs)
+        operation = self.record(outs[0], entry).entry
+        return tuple(
+            self.record(out, Result(operation, index, len(outs))) if is_differentiable(out.dtype) else out
+            for index, out in enumerate(outs)
+        )
+
     def _results(
         self,
         primitive: Primitive,
@@ -225,11 +251,7 @@ class VJPLevel(Level):
         for position in plan.types:
             values[position] = type_of(values[position])
         kept_outs = tuple(outs) if plan.keeps_out else tuple(type_of(out) for out in outs)
-        operation = self.record(outs[0], Entry(parents, plan, kept_outs, values, attributes)).entry
-        return tuple(
-            self.record(out, Result(operation, index, len(outs))) if is_differentiable(out.dtype) else out
-            for index, out in enumerate(outs)
-        )
+        return self._split(outs, Entry(parents, plan, kept_outs, values, attributes))
 
 
 def fit_shape(x: Array, shape: Shape) -> Array:

@@ -12,7 +12,7 @@ from transforms import tree
 from transforms.errors import message
 from transforms.primitive import Attributes, NoRule, Primitive
 from transforms.tracer import Level, Tracer, dispatch, running
-from transforms.types import Array, ArrayType
+from transforms.types import Array, ArrayType, type_of
 
 
 class BatchTracer(Tracer):
@@ -207,7 +207,7 @@ def _to_axis(level: BatchLevel, leaf: Any, axis: int | None) -> Any:
     if batched:
         axis = axis % leaf.value.ndim
         return leaf.value if leaf.axis == axis else np.moveaxis(leaf.value, leaf.axis, axis)
-    shape = np.shape(leaf)
+    shape = type_of(leaf).shape
     axis = axis % (len(shape) + 1)
     expanded = np.expand_dims(leaf, axis)
     return np.broadcast_to(expanded, (*shape[:axis], level.size, *shape[axis:]))

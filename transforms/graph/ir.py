@@ -11,12 +11,18 @@ from transforms.types import Array, ArrayType
 
 
 class Variable:
-    """A value of a program, known by identity."""
+    """A value of a program, known by identity.
 
-    __slots__ = ("type",)
+    Attributes:
+        type: its shape and dtype.
+        weak: the Python number type that it promotes like, for what stands for a Python number.
+    """
 
-    def __init__(self, array_type: ArrayType) -> None:
+    __slots__ = ("type", "weak")
+
+    def __init__(self, array_type: ArrayType, weak: type | None = None) -> None:
         self.type = array_type
+        self.weak = weak
 
 
 # A variable, or a Python number, which promotes weakly as in NumPy.
@@ -51,10 +57,37 @@ class Graph(NamedTuple):
         return show(self)
 
 
-def show(graph: Graph) -> str:
+def infer_results(
+    primitive: Primitive, operands: tuple[Operand, ...], attributes: Attributes
+) -> tuple[Variable, ...]:
+    """Return new variables of the types that a primitive gives for operands."""
+    weak = primitive.elementwise and all(_is_weak(x) for x in operands)
+    types = [_type_for_inference(x, primitive.elementwise) for x in operands]
+    inferred = primitive.infer(*types, **attributes)
+    return tuple(
+        Variable(t, _NUMBER_TYPES[t.dtype.kind] if weak else None)
+        for t in (inferred if primitive.multiple else (inferred,))
+    )
+
+
+_NUMBER_TYPES: dict[str, type] = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
+
+
+def _is_weak(operand: Operand) -> bool:
+    return not isinstance(operand, Variable) or operand.weak is not None
+
+
+def _type_for_inference(operand: Operand, elementwise: bool) -> Any:
+    if not isinstance(operand, Variable):
+        return operand
+    return operand.weak() if elementwise and operand.weak is not None else operand.type
+
+
+def show(graph: Graph, indent: str = "") -> str:
     """Return a program as text, an equation a line.
 
-    A variable is a letter; its type stands where it is assigned.
+    A variable is a letter; its type stands where it is assigned. The programs that an equation carries
+    stand below it.
     """
     names: dict[Variable, str] = {}
 
@@ -71,12 +104,14 @@ def show(graph: Graph) -> str:
     lines = [f"({', '.join(map(typed, graph.inputs))}) ->"]
     lines += [f"  {typed(variable)} = {_constant(value)}" for variable, value in graph.constants]
     for equation in graph.equations:
-        options = "".join(f" {key}={_option(value)}" for key, value in equation.attributes.items())
+        nested = {k: v.graph for k, v in equation.attributes.items() if hasattr(v, "graph")}
+        options = "".join(f" {k}={_option(v)}" for k, v in equation.attributes.items() if k not in nested)
         operands = " ".join(map(name, equation.operands))
         results = ", ".join(map(typed, equation.results))
         lines.append(f"  {results} = {equation.primitive.name} {operands}{options}")
+        lines += [f"    {key}: {show(inner, indent + '    ')}" for key, inner in nested.items()]
     lines.append(f"  return {', '.join(map(name, graph.outputs))}")
-    return "\n".join(lines)
+    return f"\n{indent}".join(lines)
 
 
 def _letters(index: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from transforms import tree
-from transforms.graph.ir import Equation, Graph, Operand, Variable
+from transforms.graph.ir import Equation, Graph, Operand, Variable, infer_results
 from transforms.primitive import Attributes, Primitive
 from transforms.tracer import Level, Tracer, dispatch, running
 from transforms.types import Array, ArrayType, type_of
@@ -59,18 +59,23 @@ class StageLevel(Level):
         """Write an equation."""
         self.check_alive()
         mine = tuple(self.operand(x) for x in operands)
-        types = [x.type if isinstance(x, Variable) else x for x in mine]
-        inferred = primitive.infer(*types, **attributes)
-        results = tuple(Variable(t) for t in (inferred if primitive.multiple else (inferred,)))
+        results = infer_results(primitive, mine, attributes)
         self.equations.append(Equation(results, primitive, mine, attributes))
         tracers = tuple(StageTracer(self, variable) for variable in results)
         return tracers if primitive.multiple else tracers[0]
 
 
-def stage_flat(f: Callable[..., Any], types: Sequence[ArrayType]) -> Graph:
-    """Stage a function of arrays that returns a list of arrays."""
+def stage_flat(f: Callable[..., Any], types: Sequence[Any]) -> Graph:
+    """Stage a function of arrays that returns a list of arrays.
+
+    Args:
+        f: the function.
+        types: an array or `ArrayType` for each argument, or a number type (``float``) for a Python number.
+    """
     with running(StageLevel()) as level:
-        inputs = tuple(Variable(t) for t in types)
+        inputs = tuple(
+            Variable(type_of(t()), weak=t) if isinstance(t, type) else Variable(type_of(t)) for t in types
+        )
         outs = f(*(StageTracer(level, variable) for variable in inputs))
         outputs = tuple(level.operand(out) for out in outs)
     return Graph(inputs, tuple(level.constants.values()), tuple(level.equations), outputs)

@@ -1,0 +1,39 @@
+"""Backends: each turns a graph into something that runs it.
+
+A backend is a module ``transforms.backends.<name>`` with a function ``compile(graph)`` that returns an
+`Executable`. It is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from transforms.errors import message
+from transforms.graph.ir import Graph
+from transforms.types import Array
+
+BACKENDS = ("numpy",)
+
+
+class Executable(Protocol):
+    """A compiled graph."""
+
+    def __call__(self, *inputs: Array) -> Sequence[Array]:
+        """Run the program on arrays."""
+
+    def source(self) -> str:
+        """Return what was compiled, as text."""
+
+
+def compile_graph(graph: Graph, backend: str) -> Executable:
+    """Compile a graph with the backend of a name.
+
+    Raises:
+        ValueError: there is no such backend.
+    """
+    if backend not in BACKENDS:
+        raise ValueError(message("jit", "backend", f"be one of {', '.join(BACKENDS)}", repr(backend)))
+    module: Any = importlib.import_module(f"transforms.backends.{backend}")
+    return module.compile(graph)  # type: ignore[no-any-return]

@@ -1,0 +1,1 @@
+"""Control flow and custom rules: primitives that carry programs."""

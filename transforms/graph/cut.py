@@ -1,0 +1,79 @@
+"""Cutting a program in two: what can run before certain inputs are known, and what must wait for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from transforms.graph.ir import Equation, Graph, Operand, Variable
+from transforms.graph.passes import remove_dead
+
+
+class Cut(NamedTuple):
+    """Two programs that do together what one did.
+
+    Attributes:
+        first: from the early inputs to the early outputs and then the residuals.
+        second: from the residuals, then the early inputs at ``passed``, then the late inputs, to the late
+            outputs.
+        passed: which early inputs the second program reads.
+    """
+
+    first: Graph
+    second: Graph
+    passed: tuple[int, ...]
+
+
+def cut(graph: Graph, early_inputs: int, early_outputs: int) -> Cut:
+    """Cut a program after what does not depend on the inputs that come late.
+
+    The edges across the cut are the residuals: each is computed once by the first program and read
+    by the second.
+
+    Args:
+        graph: the program.
+        early_inputs: how many of its inputs, from the first on, are known early.
+        early_outputs: how many of its outputs, from the first on, the first program must give. They must
+            not depend on late inputs.
+    """
+    graph = remove_dead(graph)
+    late: set[Variable] = set(graph.inputs[early_inputs:])
+    first: list[Equation] = []
+    second: list[Equation] = []
+    for equation in graph.equations:
+        if late.isdisjoint(x for x in equation.operands if isinstance(x, Variable)):
+            first.append(equation)
+        else:
+            second.append(equation)
+            late.update(equation.results)
+    late_outputs = graph.outputs[early_outputs:]
+    crossing = _read_from(second, late_outputs, late)
+    constants = dict(graph.constants)
+    inputs = graph.inputs[:early_inputs]
+    passed = tuple(index for index, variable in enumerate(inputs) if variable in crossing)
+    residuals = tuple(v for v in crossing if v not in constants and v not in inputs)
+    return Cut(
+        remove_dead(
+            Graph(inputs, graph.constants, tuple(first), (*graph.outputs[:early_outputs], *residuals))
+        ),
+        remove_dead(
+            Graph(
+                (*residuals, *(inputs[index] for index in passed), *graph.inputs[early_inputs:]),
+                graph.constants,
+                tuple(second),
+                late_outputs,
+            )
+        ),
+        passed,
+    )
+
+
+def _read_from(
+    equations: Sequence[Equation], outputs: Sequence[Operand], late: set[Variable]
+) -> dict[Variable, None]:
+    """Return, in order, the variables that equations and outputs read and that are not late."""
+    read: dict[Variable, None] = {}
+    for operand in (*(x for equation in equations for x in equation.operands), *outputs):
+        if isinstance(operand, Variable) and operand not in late:
+            read[operand] = None
+    return read
