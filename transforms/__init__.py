@@ -17,7 +17,7 @@ from transforms.jacobian import jacobian as jacobian
 from transforms.jacobian import jacrev as jacrev
 from transforms.jacobian import linearize as linearize
 from transforms.jvp import jvp as jvp
-from transforms.primitives.elementwise import stop_gradient as stop_gradient
+from transforms.primitives.casts import stop_gradient as stop_gradient
 from transforms.types import ArrayType as ArrayType
 from transforms.types import type_of as type_of
 from transforms.vjp import vjp as vjp

@@ -66,6 +66,7 @@ class Jitted:
         donate_argnums: tuple[int, ...],
     ) -> None:
         functools.update_wrapper(self, f)
+        self.__name__: str = getattr(f, "__name__", "function")
         self._function = f
         self._backend = backend
         self._static_argnums = static_argnums
@@ -188,7 +189,8 @@ class Jitted:
                     for old, new in zip(other_signature, signature, strict=True)
                     if old != new
                 ]
-                return f"{self.__name__}: traced again, because the type of an argument changed: {', '.join(changed)}"
+                listed = ", ".join(changed)
+                return f"{self.__name__}: traced again, because the type of an argument changed: {listed}"
         if any(other == structure for other, _, _ in self._cache):
             return f"{self.__name__}: traced again, because a static argument changed to {statics}"
         return f"{self.__name__}: traced again, because the tree of the arguments changed to {structure}"

@@ -8,10 +8,11 @@ The derivative rules come in three forms. A tuple has one rule for each operand,
     jvp: ``rule(tangent, out, *operands, **attributes) -> the operand's share of the output's tangent``
     vjp: ``rule(cotangent, out, *operands, **attributes) -> the operand's cotangent``
 
-a `Joint` rule serves all operands at once, and a `Forward` rule also evaluates the primitive. Each may give its result at the broadcast shape and
-at the promoted dtype: the transform that calls it sums, or broadcasts, to the operand's own shape
-and casts to the operand's own dtype. What a vjp rule reads decides what is kept from the forward
-pass, and the names of its parameters say it: for ``_x`` or ``_out`` it gets None, for ``x_type`` (or
+a `Joint` rule serves all operands at once, and a `Forward` rule also evaluates the primitive. Each may
+give its result at the broadcast shape and at the promoted dtype: the transform that calls it sums, or
+broadcasts, to the operand's own shape and casts to the operand's own dtype.
+
+What a vjp rule reads decides what is kept from the forward pass, and the names of its parameters say it: for ``_x`` or ``_out`` it gets None, for ``x_type`` (or
 ``*operand_types``) a `types.ArrayType`, and only for other names the value.
 
 A primitive with several results takes and gives tuples where others take and give arrays; the

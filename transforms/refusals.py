@@ -28,7 +28,7 @@ _SUBSTITUTES = {
 def explain_conversion() -> str:
     """Return the message for a tracer that is being turned into a plain array."""
     library, name = _library_function()
-    rule = "the array must stay traced, got a conversion to a plain array, which would drop its derivative"
+    rule = "the array must stay traced, got a conversion to a plain one, which would drop its derivative"
     if library is None:
         return (
             f"np.asarray(t): {rule}; write np.stack([t, u]) for np.array([t, u]), t itself for np.asarray(t), "

@@ -472,12 +472,12 @@ def _call_ufunc(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]
         kwargs.pop(ignored, None)
     if dtype is not None:
         inputs = tuple(METHODS["astype"](x, dtype) for x in inputs)
+    if ufunc not in UFUNCS and ufunc not in FUNCTIONS:
+        METHODS["declare_ufuncs"]()
     primitive = UFUNCS.get(ufunc)
     if primitive is not None and not kwargs:
         return dispatch(primitive, inputs, kwargs)
     implementation = FUNCTIONS.get(ufunc)
-    if implementation is None:
-        implementation = METHODS["find_ufunc"](ufunc)
     if implementation is None or isinstance(implementation, Refusal):
         _refuse(ufunc, implementation)
     return implementation(*inputs, **kwargs)

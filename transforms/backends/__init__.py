@@ -1,6 +1,6 @@
 """Backends: each turns a graph into something that runs it.
 
-A backend is a module ``transforms.backends.<name>`` with a function ``compile(graph)`` that returns an
+A backend is a module ``transforms.backends.<name>`` with a function ``compile_graph(graph)`` that returns an
 `Executable`. It is imported when it is first asked for.
 """
 
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from transforms.errors import message
 from transforms.graph.ir import Graph
+from transforms.graph.passes import optimize
 from transforms.types import Array
 
 BACKENDS = ("numpy",)
@@ -36,4 +37,4 @@ def compile_graph(graph: Graph, backend: str) -> Executable:
     if backend not in BACKENDS:
         raise ValueError(message("jit", "backend", f"be one of {', '.join(BACKENDS)}", repr(backend)))
     module: Any = importlib.import_module(f"transforms.backends.{backend}")
-    return module.compile(graph)  # type: ignore[no-any-return]
+    return module.compile_graph(optimize(graph))  # type: ignore[no-any-return]

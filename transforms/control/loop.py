@@ -10,6 +10,7 @@ import numpy as np
 from transforms.control.program import Program, call_program, make_program
 from transforms.graph.cut import cut
 from transforms.graph.ir import Graph
+from transforms.graph.passes import optimize
 from transforms.primitive import Forward, Primitive, zeros_of
 from transforms.tracer import bind
 from transforms.types import Array, ArrayType, is_differentiable, type_of
@@ -41,6 +42,11 @@ class Loop(NamedTuple):
     def graph(self) -> Graph:
         """The graph of one step."""
         return self.program.graph
+
+    @property
+    def optimized(self) -> Graph:
+        """The graph of one step, after all passes."""
+        return self.program.derive("optimized", lambda: optimize(self.graph))  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         direction = " reverse" if self.reverse else ""
@@ -190,8 +196,8 @@ class _Halves(NamedTuple):
         prologue: from the consts to what the forward step computes from them alone; run before the loop.
         forward: from the prologue's results, consts, carry and entries to the new carry, the outputs, the
             residuals that vary from step to step, and the carried operands that the backward step reads.
-        backward: from residuals, operands at ``passed`` and cotangents of the results at ``differentiable`` to
-            the cotangents of the operands at ``wanted``.
+        backward: from residuals, operands at ``passed`` and cotangents of the results at
+            ``differentiable`` to the cotangents of the operands at ``wanted``.
         invariant: for each residual, which of the prologue's results it is, or None if it varies.
         passed: which operands of the step the backward step reads.
         differentiable: which results of the step have cotangents.
@@ -217,7 +223,7 @@ def _halve(loop: Loop, wanted: tuple[int, ...]) -> _Halves:
     hoisted = parts.second.inputs[: len(parts.first.outputs)]
     count = len(loop.graph.outputs)
     residuals = parts.second.outputs[count:]
-    invariant = tuple(hoisted.index(x) if x in hoisted else None for x in residuals)  # type: ignore[arg-type]
+    invariant = tuple(hoisted.index(x) if x in hoisted else None for x in residuals)
     varying = [x for x, index in zip(residuals, invariant, strict=True) if index is None]
     passed_carry = [whole.inputs[i] for i in pulled.passed if i in carried]
     forward = parts.second._replace(
@@ -313,6 +319,7 @@ def _pull_back(
 
 
 def entry_type(stack: Array) -> ArrayType:
+    """Return the type of what one step takes of a stack."""
     return ArrayType(stack.shape[1:], stack.dtype)
 
 

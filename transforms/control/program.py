@@ -59,7 +59,7 @@ class Program:
         return self.derive(("compiled", backend), lambda: backends.compile_graph(self.graph, backend))
 
     def jvp(self, active: tuple[bool, ...]) -> Pushed:
-        """Return the program that computes outputs and tangents, given inputs and tangents of some of them."""
+        """Return the program of outputs and tangents, given inputs and the tangents of active ones."""
         return self.derive(("jvp", active), lambda: _push(self, active))  # type: ignore[no-any-return]
 
     def vjp(self, wanted: tuple[int, ...]) -> Pulled:

@@ -2,9 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from transforms.graph.ir import Equation, Graph, Operand, Variable
+
+
+def optimize(graph: Graph) -> Graph:
+    """Apply all passes, in an order in which each helps the next."""
+    passes: tuple[Callable[[Graph], Graph], ...] = (inline_calls, remove_dead, share_common)
+    for apply in passes:
+        graph = apply(graph)
+    return graph
+
+
+def inline_calls(graph: Graph) -> Graph:
+    """Put the equations of each called program in the place of its call."""
+    if not any(equation.primitive.name == "call" for equation in graph.equations):
+        return graph
+    constants = list(graph.constants)
+    values: dict[Variable, Operand] = {}
+    equations: list[Equation] = []
+
+    def place(body: tuple[Equation, ...], inside: dict[Variable, Operand]) -> None:
+        for equation in body:
+            operands = tuple(inside.get(x, x) if isinstance(x, Variable) else x for x in equation.operands)
+            if equation.primitive.name == "call":
+                inner: Graph = equation.attributes["program"].graph
+                fresh: dict[Variable, Operand] = dict(zip(inner.inputs, operands, strict=True))
+                for variable, value in inner.constants:
+                    fresh[variable] = Variable(variable.type, variable.weak)
+                    constants.append((fresh[variable], value))  # type: ignore[arg-type]
+                place(inner.equations, fresh)
+                outputs = (fresh.get(x, x) if isinstance(x, Variable) else x for x in inner.outputs)
+                inside.update(zip(equation.results, outputs, strict=True))
+                continue
+            if inside is values:
+                results = equation.results
+            else:
+                results = tuple(Variable(x.type, x.weak) for x in equation.results)
+                inside.update(zip(equation.results, results, strict=True))
+            equations.append(equation._replace(operands=operands, results=results))
+
+    place(graph.equations, values)
+    outputs = tuple(values.get(x, x) if isinstance(x, Variable) else x for x in graph.outputs)
+    return Graph(graph.inputs, tuple(constants), tuple(equations), outputs)
 
 
 def remove_dead(graph: Graph) -> Graph:

@@ -11,6 +11,7 @@ from transforms.primitive import UFUNCS, NoRule, Primitive, Rule
 from transforms.tracer import bind
 from transforms.types import Array, ArrayType, Shape
 
+_BOOL = np.dtype(bool)  # a Python bool is no weak number to NumPy
 CONSTANT = NoRule("its derivative is zero wherever it exists")
 
 
@@ -64,6 +65,7 @@ def _elementwise(
         ),
         multiple=is_ufunc and function.nout > 1,
         constant=constant,
+        elementwise=True,
     )
     if is_ufunc:
         UFUNCS[function] = primitive
@@ -72,7 +74,7 @@ def _elementwise(
 
 def _infer_ufunc(ufunc: np.ufunc) -> Callable[..., Any]:
     def infer(*operands: Any) -> Any:
-        dtypes = tuple(getattr(x, "dtype", type(x)) for x in operands)
+        dtypes = tuple(_BOOL if isinstance(x, bool) else getattr(x, "dtype", type(x)) for x in operands)
         results = ufunc.resolve_dtypes((*dtypes, *[None] * ufunc.nout))[ufunc.nin :]
         shape = broadcast_shape(*operands)
         types = tuple(ArrayType(shape, dtype) for dtype in results)

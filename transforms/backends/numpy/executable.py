@@ -1,0 +1,50 @@
+"""Compiled modules, one copy of the buffers for each call that runs at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from transforms.backends.numpy.source import write_module
+from transforms.graph.ir import Graph
+from transforms.types import Array
+
+
+class SourceExecutable:
+    """A graph as Python source, compiled."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._module = write_module(graph)
+        self._code = compile(self._module.text(), "<jitted program>", "exec")
+        self._idle: list[Callable[..., Any]] = []
+
+    def __call__(self, *inputs: Array) -> Sequence[Array]:
+        """Run the program; what it returns is read-only."""
+        try:
+            function = self._idle.pop()
+        except IndexError:
+            function = self._instance()
+        try:
+            results = function(*inputs)
+        finally:
+            self._idle.append(function)
+        for result in results:
+            if result.__class__ is np.ndarray:
+                result.flags.writeable = False
+        return results  # type: ignore[no-any-return]
+
+    def source(self) -> str:
+        """Return the module's text."""
+        return self._module.text()
+
+    def _instance(self) -> Callable[..., Any]:
+        namespace: dict[str, Any] = dict(self._module.objects)
+        exec(self._code, namespace)  # what the module's text is, `write_module` alone decides
+        return namespace["program"]  # type: ignore[no-any-return]
+
+
+def compile_graph(graph: Graph) -> SourceExecutable:
+    """Compile a graph."""
+    return SourceExecutable(graph)
