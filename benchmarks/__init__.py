@@ -1,0 +1,1 @@
+"""Speed, measured: ratios between contenders that take turns in one run."""
