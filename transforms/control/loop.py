@@ -48,6 +48,11 @@ class Loop(NamedTuple):
         """The graph of one step, after all passes."""
         return self.program.derive("optimized", lambda: optimize(self.graph))  # type: ignore[no-any-return]
 
+    @property
+    def graphs(self) -> dict[str, Graph]:
+        """The graph of one step, for printing."""
+        return {"step": self.graph}
+
     def __repr__(self) -> str:
         direction = " reverse" if self.reverse else ""
         return f"[{self.consts} consts, {self.carries} carried, {self.length} steps{direction}]"

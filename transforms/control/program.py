@@ -37,6 +37,11 @@ class Program:
         return self.name
 
     @property
+    def graphs(self) -> dict[str, Graph]:
+        """The graph, for printing."""
+        return {self.name: self.graph}
+
+    @property
     def input_types(self) -> list[Any]:
         """The types of the inputs; a number type for what stands for a Python number."""
         return [variable.weak or variable.type for variable in self.graph.inputs]

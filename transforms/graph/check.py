@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from transforms.graph.ir import Graph, Operand, Variable, infer_results, show
+from transforms.graph.ir import Graph, Operand, Variable, infer_results, nested_graphs, show
 from transforms.types import type_of
 
 
@@ -20,7 +20,9 @@ def check_graph(graph: Graph) -> None:
 
     def define(variable: Variable, where: str) -> None:
         if variable in known:
-            raise GraphError(f"{where}: a variable must be assigned once, got a second time, in\n{show(graph)}")
+            raise GraphError(
+                f"{where}: a variable must be assigned once, got a second time, in\n{show(graph)}"
+            )
         known.add(variable)
 
     def read(operand: Operand, where: str) -> None:
@@ -42,8 +44,7 @@ def check_graph(graph: Graph) -> None:
             if (result.type, result.weak) != (inferred.type, inferred.weak):
                 raise GraphError(f"{where}: the result must have type {inferred.type}, got {result.type}")
             define(result, where)
-        for value in equation.attributes.values():
-            if isinstance(getattr(value, "graph", None), Graph):
-                check_graph(value.graph)
+        for nested in nested_graphs(equation).values():
+            check_graph(nested)
     for output in graph.outputs:
         read(output, "outputs")

@@ -61,7 +61,8 @@ def infer_results(
     primitive: Primitive, operands: tuple[Operand, ...], attributes: Attributes
 ) -> tuple[Variable, ...]:
     """Return new variables of the types that a primitive gives for operands."""
-    weak = primitive.elementwise and all(_is_weak(x) for x in operands)
+    # A cast, the one elementwise primitive with an option, gives what it says.
+    weak = primitive.elementwise and not attributes and all(_is_weak(x) for x in operands)
     types = [_type_for_inference(x, primitive.elementwise) for x in operands]
     inferred = primitive.infer(*types, **attributes)
     return tuple(
@@ -81,6 +82,15 @@ def _type_for_inference(operand: Operand, elementwise: bool) -> Any:
     if not isinstance(operand, Variable):
         return operand
     return operand.weak() if elementwise and operand.weak is not None else operand.type
+
+
+def nested_graphs(equation: Equation) -> dict[str, Graph]:
+    """Return the programs that an equation carries, by what they are for."""
+    return {
+        label: graph
+        for value in equation.attributes.values()
+        for label, graph in getattr(value, "graphs", {}).items()
+    }
 
 
 def show(graph: Graph, indent: str = "") -> str:
@@ -104,12 +114,12 @@ def show(graph: Graph, indent: str = "") -> str:
     lines = [f"({', '.join(map(typed, graph.inputs))}) ->"]
     lines += [f"  {typed(variable)} = {_constant(value)}" for variable, value in graph.constants]
     for equation in graph.equations:
-        nested = {k: v.graph for k, v in equation.attributes.items() if hasattr(v, "graph")}
-        options = "".join(f" {k}={_option(v)}" for k, v in equation.attributes.items() if k not in nested)
+        options = "".join(f" {key}={_option(value)}" for key, value in equation.attributes.items())
         operands = " ".join(map(name, equation.operands))
         results = ", ".join(map(typed, equation.results))
         lines.append(f"  {results} = {equation.primitive.name} {operands}{options}")
-        lines += [f"    {key}: {show(inner, indent + '    ')}" for key, inner in nested.items()]
+        inner = nested_graphs(equation)
+        lines += [f"    {label}: {show(nested, indent + '    ')}" for label, nested in inner.items()]
     lines.append(f"  return {', '.join(map(name, graph.outputs))}")
     return f"\n{indent}".join(lines)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from transforms.graph.ir import Equation
+from transforms.graph.ir import Equation, Variable
 
 
 class View(NamedTuple):
@@ -54,7 +54,11 @@ def ufunc_call(operands: Sequence[str], equation: Equation) -> Into:
     ufunc: Any = equation.primitive.evaluate
     arguments = ", ".join(operands)
     sign = _OPERATORS.get(equation.primitive.name)
-    plain = f"{operands[0]} {sign} {operands[1]}" if sign else f"np.{ufunc.__name__}({arguments})"
+    plain = f"np.{ufunc.__name__}({arguments})"
+    if equation.results[0].weak is not None:
+        plain += ".item()"  # a Python number again, which promotes weakly
+    elif sign and any(isinstance(x, Variable) and x.weak is None for x in equation.operands):
+        plain = f"{operands[0]} {sign} {operands[1]}"
     return Into(f"np.{ufunc.__name__}({arguments}, out={{out}})", plain, in_place=True)
 
 
@@ -86,7 +90,10 @@ def _broadcast_to(operands: Sequence[str], equation: Equation) -> View:
 
 
 def _astype(operands: Sequence[str], equation: Equation) -> str:
-    return f"{operands[0]}.astype(np.{equation.results[0].type.dtype})"
+    operand = equation.operands[0]
+    strong = isinstance(operand, Variable) and operand.weak is None
+    array = operands[0] if strong else f"np.asarray({operands[0]})"
+    return f"{array}.astype(np.{equation.results[0].type.dtype})"
 
 
 def _where(operands: Sequence[str], equation: Equation) -> str:

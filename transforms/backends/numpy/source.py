@@ -180,6 +180,11 @@ class FunctionWriter:
 
     def _equation(self, index: int, equation: Equation) -> None:
         operands = [self._read(x) for x in equation.operands]
+        if not equation.primitive.elementwise:
+            operands = [
+                f"np.asarray({text})" if isinstance(x, Variable) and x.weak else text
+                for text, x in zip(operands, equation.operands, strict=True)
+            ]
         if isinstance(equation.attributes.get("loop"), Loop):
             self._loop(equation, operands)
             return
