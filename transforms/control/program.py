@@ -51,6 +51,12 @@ class Program:
         """The types of the outputs."""
         return [x.type if isinstance(x, Variable) else type_of(x) for x in self.graph.outputs]
 
+    def captured_first(self, count: int) -> Program:
+        """Return the program with its last inputs, which `make_program` captured, before the others."""
+        own = len(self.graph.inputs) - count
+        inputs = (*self.graph.inputs[own:], *self.graph.inputs[:own])
+        return Program(self.graph._replace(inputs=inputs), self.name)
+
     def derive(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return what ``make`` gave for this key the first time."""
         if key not in self._derived:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from transforms.control.loop import Loop, entry_type, run_loop
 from transforms.control.program import Program, make_program
 from transforms.errors import message
 from transforms.tracer import Tracer
-from transforms.types import Array, type_of
+from transforms.types import Array, ArrayType, type_of
 from transforms.vjp import fit_dtype
 
 
@@ -62,15 +62,22 @@ def scan(
         raise ValueError(message("scan", "unroll", "be at least 1", unroll))
     if unroll > 1 and steps >= unroll:
         return _unrolled(f, init, x_structure.unflatten(x_leaves), steps, reverse, unroll, backend)
-    program, captured, carry, y_structure = _stage_step(f, init, x_leaves, x_structure)
-    loop = Loop(program, len(captured), len(carry), steps, reverse, backend)
-    # The step's captured values come last among its inputs, and first among the loop's operands.
-    graph = program.graph
-    own = len(graph.inputs) - len(captured)
-    program.graph = graph._replace(inputs=(*graph.inputs[own:], *graph.inputs[:own]))
+    y_structure: list[tree.Structure] = []
+
+    def step(carry: Any, *entries: Array) -> tuple[Any, list[Array]]:
+        out = f(carry, x_structure.unflatten(entries))
+        if not isinstance(out, tuple) or len(out) != 2:
+            raise TypeError(message("scan", "the step", "return (carry, y)", type(out).__name__))
+        y_leaves, structure = tree.flatten(out[1])
+        y_structure.append(structure)
+        return out[0], y_leaves
+
+    step.__name__ = getattr(f, "__name__", "step")
+    entry_types = [entry_type(x) for x in x_leaves]
+    program, captured, carry, structure = stage_carry("scan", step, init, entry_types)
+    loop = Loop(program.captured_first(len(captured)), len(captured), len(carry), steps, reverse, backend)
     results = run_loop(loop, captured, carry, x_leaves)
-    carry_structure = tree.structure(init)
-    return carry_structure.unflatten(results[: len(carry)]), y_structure.unflatten(results[len(carry) :])
+    return structure.unflatten(results[: len(carry)]), y_structure[-1].unflatten(results[len(carry) :])
 
 
 def _length(xs: Any, leaves: list[Array], length: int | None) -> int:
@@ -86,40 +93,45 @@ def _length(xs: Any, leaves: list[Array], length: int | None) -> int:
     return int(given.pop())  # type: ignore[arg-type]
 
 
-def _stage_step(f: Any, init: Any, x_leaves: list[Array], x_structure: Any) -> tuple[Program, Any, Any, Any]:
-    """Stage one step; a Python number in the first carry takes the type that the step gives it."""
-    carry, structure = tree.flatten(init)
-    number = [isinstance(x, (bool, int, float, complex)) and not isinstance(x, np.generic) for x in carry]
-    carry = [x if isinstance(x, (Tracer, np.ndarray)) else np.asarray(x) for x in carry]
-    structures: list[Any] = []
+def stage_carry(
+    where: str, f: Callable[..., Any], init: Any, entry_types: Sequence[ArrayType] | None = None
+) -> tuple[Program, list[Tracer], list[Array], tree.Structure]:
+    """Stage a function that carries a value along, and check that it keeps the value's structure and types.
 
-    def step(*args: Array) -> list[Array]:
-        now, x = args[: len(carry)], args[len(carry) :]
-        out = f(structure.unflatten(now), x_structure.unflatten(x))
-        if not isinstance(out, tuple) or len(out) != 2:
-            raise TypeError(message("scan", "the step", "return (carry, y)", type(out).__name__))
-        tree.check_same_structure(init, out[0], "scan")
-        y_leaves, y_structure = tree.flatten(out[1])
-        structures.append(y_structure)
-        return [*tree.leaves(out[0]), *y_leaves]
+    Args:
+        where: the callable to name in errors.
+        f: ``f(carry, *entries)`` returns ``(carry, outputs)``; without entry types, ``f(carry)`` returns a carry.
+        init: the first carry. A Python number in it takes the type that the step gives it.
+        entry_types: the types of the entries.
+
+    Returns:
+        the program from the leaves of the carry and entries to those of the new carry and outputs, the
+        tracers that it captures, the leaves of the first carry, and the carry's structure.
+    """
+    carry, structure = tree.flatten(init)
+    is_number = [isinstance(x, (bool, int, float, complex)) and not isinstance(x, np.generic) for x in carry]
+    carry = [x if isinstance(x, (Tracer, np.ndarray)) else np.asarray(x) for x in carry]
+
+    def flat(*args: Array) -> list[Array]:
+        now, entries = structure.unflatten(args[: len(carry)]), args[len(carry) :]
+        new, outputs = (f(now), []) if entry_types is None else f(now, *entries)
+        tree.check_same_structure(init, new, where)
+        return [*tree.leaves(new), *outputs]
 
     for _ in range(2):
-        types = [*(type_of(x) for x in carry), *(entry_type(x) for x in x_leaves)]
-        program, captured = make_program(step, types, getattr(f, "__name__", "step"))
+        types = [*(type_of(x) for x in carry), *(entry_types or ())]
+        program, captured = make_program(flat, types, getattr(f, "__name__", "step"))
         new_types = program.output_types[: len(carry)]
         changed = [i for i, x in enumerate(carry) if type_of(x) != new_types[i]]
-        if not all(number[i] and new_types[i].shape == () for i in changed):
-            break
         if not changed:
-            return program, captured, carry, structures[-1]
-        carry = [
-            fit_dtype(x, t.dtype) if i in changed else x
-            for i, (x, t) in enumerate(zip(carry, new_types, strict=True))
-        ]
+            return program, captured, carry, structure
+        if not all(is_number[i] and new_types[i].shape == () for i in changed):
+            break
+        carry = [fit_dtype(x, t.dtype) for x, t in zip(carry, new_types, strict=True)]
     path = tree.paths(init)[changed[0]]
     raise TypeError(
         message(
-            "scan",
+            where,
             "the carry" + (f" at {path!r}" if path else ""),
             f"keep its type {type_of(carry[changed[0]])}",
             new_types[changed[0]],

@@ -18,7 +18,7 @@ def optimize(graph: Graph) -> Graph:
 
 def inline_calls(graph: Graph) -> Graph:
     """Put the equations of each called program in the place of its call."""
-    if not any(equation.primitive.name == "call" for equation in graph.equations):
+    if all(_called(equation) is None for equation in graph.equations):
         return graph
     constants = list(graph.constants)
     values: dict[Variable, Operand] = {}
@@ -27,8 +27,8 @@ def inline_calls(graph: Graph) -> Graph:
     def place(body: tuple[Equation, ...], inside: dict[Variable, Operand]) -> None:
         for equation in body:
             operands = tuple(inside.get(x, x) if isinstance(x, Variable) else x for x in equation.operands)
-            if equation.primitive.name == "call":
-                inner: Graph = equation.attributes["program"].graph
+            inner = _called(equation)
+            if inner is not None:
                 fresh: dict[Variable, Operand] = dict(zip(inner.inputs, operands, strict=True))
                 for variable, value in inner.constants:
                     fresh[variable] = Variable(variable.type, variable.weak)
@@ -47,6 +47,16 @@ def inline_calls(graph: Graph) -> Graph:
     place(graph.equations, values)
     outputs = tuple(values.get(x, x) if isinstance(x, Variable) else x for x in graph.outputs)
     return Graph(graph.inputs, tuple(constants), tuple(equations), outputs)
+
+
+def _called(equation: Equation) -> Graph | None:
+    """Return the graph that takes the place of an equation."""
+    if equation.primitive.name == "call":
+        return equation.attributes["program"].graph  # type: ignore[no-any-return]
+    if equation.primitive.name == "custom_call":
+        (graph,) = equation.attributes["call"].graphs.values()
+        return graph  # type: ignore[no-any-return]
+    return None
 
 
 def remove_dead(graph: Graph) -> Graph:

@@ -1,0 +1,328 @@
+"""The while loop: steps for as long as a condition holds, in every mode.
+
+Reverse mode has to know what each step did. Where the values are there to be looked at, a Python loop runs
+the forward steps and puts their residuals on a list that grows. Where they are not (under `jit`), the
+primitive `record` does the same when the program runs, and its last result stands for that list; `replay`
+goes back through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from transforms.control.program import Program, Pulled, call_program, make_program
+from transforms.errors import ConcreteValueError
+from transforms.graph.ir import Graph
+from transforms.primitive import Forward, NoRule, Primitive, zeros_of
+from transforms.tracer import Tracer, bind
+from transforms.types import Array, ArrayType, is_differentiable, type_of
+
+_STACK = ArrayType((), object)
+_ONCE = NoRule(
+    "a while loop under jit is differentiated in reverse mode once; use scan or fori_loop, "
+    "or differentiate outside of jit"
+)
+
+
+class While(NamedTuple):
+    """The options of the while primitive.
+
+    Its operands are consts of the condition, consts of the step, and the first carry; its results are the
+    last carry.
+
+    Attributes:
+        condition: from its consts and the carry to one boolean.
+        step: from its consts and the carry to the next carry.
+        condition_consts: how many there are.
+        step_consts: how many there are.
+        backend: what compiles both.
+    """
+
+    condition: Program
+    step: Program
+    condition_consts: int
+    step_consts: int
+    backend: str
+
+    @property
+    def graphs(self) -> dict[str, Graph]:
+        """The graphs of condition and step, for printing."""
+        return {"while": self.condition.graph, "step": self.step.graph}
+
+    def __repr__(self) -> str:
+        return f"[{self.condition_consts}+{self.step_consts} consts]"
+
+    def split(self, values: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        """Split the operands, or something for each, into both kinds of consts and the carry."""
+        end = self.condition_consts + self.step_consts
+        return (
+            list(values[: self.condition_consts]),
+            list(values[self.condition_consts : end]),
+            list(values[end:]),
+        )
+
+
+def run_while(loop: While, operands: Sequence[Array]) -> list[Array]:
+    """Bind the while primitive; returns the last carry."""
+    return list(bind(while_p, *operands, loop=loop))
+
+
+def _evaluate(*operands: Array, loop: While) -> tuple[Array, ...]:
+    condition_consts, step_consts, carry = loop.split(operands)
+    condition, step = loop.condition.compiled(loop.backend), loop.step.compiled(loop.backend)
+    while condition(*condition_consts, *carry)[0]:
+        carry = step(*step_consts, *carry)
+    return tuple(carry)
+
+
+def _infer(*types: Any, loop: While) -> tuple[ArrayType, ...]:
+    return tuple(loop.step.output_types)
+
+
+# --- forward mode
+
+
+def _jvp(operands: Sequence[Array], tangents: Sequence[Array | None], loop: While) -> Any:
+    condition_consts, consts, carry = loop.split(operands)
+    _, const_tangents, carry_tangents = loop.split(tangents)
+    active_consts = [tangent is not None for tangent in const_tangents]
+    active_carry = [tangent is not None for tangent in carry_tangents]
+    while True:
+        pushed = loop.step.jvp((*active_consts, *active_carry))
+        reached = [a or b for a, b in zip(active_carry, pushed.active, strict=True)]
+        if reached == active_carry:
+            break
+        active_carry = reached
+    started = [
+        zeros_of(type_of(value)) if tangent is None else tangent
+        for value, tangent, is_active in zip(carry, carry_tangents, active_carry, strict=True)
+        if is_active
+    ]
+    count, active_count = len(carry), sum(active_consts)
+
+    def condition(*args: Array) -> list[Array]:
+        known = args[: len(args) - len(started)]
+        return list(call_program(loop.condition, loop.backend, *known))
+
+    def step(*args: Array) -> list[Array]:
+        values, value_tangents = args[: len(consts)], args[len(consts) : len(consts) + active_count]
+        now = args[len(consts) + active_count :]
+        results = call_program(
+            pushed.program, loop.backend, *values, *now[:count], *value_tangents, *now[count:]
+        )
+        outs, out_tangents = results[:count], list(results[count:])
+        padded = [
+            out_tangents.pop(0) if has_tangent else zeros_of(type_of(out))
+            for out, is_active, has_tangent in zip(outs, active_carry, pushed.active, strict=True)
+            if is_active
+        ]
+        return [*outs, *padded]
+
+    present = [tangent for tangent in const_tangents if tangent is not None]
+    types = [type_of(x) for x in (*condition_consts, *carry, *started)]
+    key = ("while_jvp", loop, tuple(active_consts), tuple(active_carry))
+    step_types = [type_of(x) for x in (*consts, *present, *carry, *started)]
+    both = loop.step.derive(
+        key,
+        lambda: While(
+            make_program(condition, types, loop.condition.name)[0],
+            make_program(step, step_types, f"jvp_{loop.step.name}")[0],
+            len(condition_consts),
+            len(consts) + active_count,
+            loop.backend,
+        ),
+    )
+    results = run_while(both, [*condition_consts, *consts, *present, *carry, *started])
+    out_tangents = iter(results[count:])
+    return results[:count], [next(out_tangents) if is_active else None for is_active in active_carry]
+
+
+# --- reverse mode
+
+
+class Reversal(NamedTuple):
+    """The options of the primitives `record` and `replay`.
+
+    Attributes:
+        loop: the loop.
+        pulled: the halves of its step, with respect to ``wanted``.
+        wanted: which inputs of the step have cotangents.
+    """
+
+    loop: While
+    pulled: Pulled
+    wanted: tuple[int, ...]
+
+    @property
+    def graphs(self) -> dict[str, Graph]:
+        """The graphs of both halves, for printing."""
+        return {"forward": self.pulled.forward.graph, "backward": self.pulled.backward.graph}
+
+    def __repr__(self) -> str:
+        return repr(self.loop)
+
+
+def _vjp(operands: Sequence[Array], wanted: tuple[int, ...], loop: While) -> Any:
+    condition_consts, consts, carry = loop.split(operands)
+    carried = range(len(consts), len(consts) + len(carry))
+    floating = [i for i in carried if is_differentiable(type_of(carry[i - len(consts)]).dtype)]
+    step_wanted = {w - len(condition_consts) for w in wanted if w >= len(condition_consts)}
+    chosen = tuple(sorted({*step_wanted, *floating}))
+    reversal = Reversal(loop, loop.step.vjp(chosen), chosen)
+    if _is_concrete(operands):
+        results, stack = _record(reversal, operands)
+    else:
+        *results, stack = bind(record_p, *operands, reversal=reversal)
+
+    def pullback(cotangents: list[Array | None]) -> list[Array | None]:
+        summed = [i for i in chosen if i < len(consts)]
+        start = [
+            *(zeros_of(type_of(consts[i])) for i in summed),
+            *(_or_zeros(cotangents[i - len(consts)], carry[i - len(consts)]) for i in floating),
+        ]
+        if isinstance(stack, list):
+            pulled = _replay(reversal, stack, consts, start)
+        else:
+            pulled = list(bind(replay_p, stack, *consts, *start, reversal=reversal))
+        shares = dict(zip((*summed, *floating), pulled, strict=True))
+        return [shares.get(w - len(condition_consts)) for w in wanted]
+
+    return results, pullback
+
+
+def _or_zeros(cotangent: Array | None, value: Array) -> Array:
+    return zeros_of(type_of(value)) if cotangent is None else cotangent
+
+
+def _is_concrete(operands: Sequence[Array]) -> bool:
+    """Whether Python may look at the values, and so at the condition."""
+    values = [x for x in operands if isinstance(x, Tracer)]
+    try:
+        for value in values:
+            value.concrete()
+    except ConcreteValueError:
+        return False
+    return True
+
+
+def _record(reversal: Reversal, operands: Sequence[Array]) -> tuple[list[Array], list[list[Array]]]:
+    """Run the loop; returns the last carry and for each step what its pullback needs."""
+    loop, pulled = reversal.loop, reversal.pulled
+    condition_consts, consts, carry = loop.split(operands)
+    stack: list[list[Array]] = []
+    while call_program(loop.condition, loop.backend, *condition_consts, *carry)[0]:
+        results = call_program(pulled.forward, loop.backend, *consts, *carry)
+        passed = [carry[i - len(consts)] for i in pulled.passed if i >= len(consts)]
+        stack.append([*results[len(carry) :], *passed])
+        carry = list(results[: len(carry)])
+    return carry, stack
+
+
+def _replay(
+    reversal: Reversal, stack: Sequence[list[Array]], consts: Sequence[Array], start: Sequence[Array]
+) -> list[Array]:
+    """Go back through the steps; takes and returns sums of the consts' cotangents, and the carry's."""
+    loop, pulled, wanted = reversal.loop, reversal.pulled, reversal.wanted
+    summed = sum(i < len(consts) for i in wanted)
+    count = len(pulled.forward.graph.outputs) - len(loop.step.graph.outputs)
+    sums, carried = list(start[:summed]), list(start[summed:])
+    for saved in reversed(stack):
+        entries = iter(saved[count:])
+        passed = [consts[i] if i < len(consts) else next(entries) for i in pulled.passed]
+        shares = call_program(pulled.backward, loop.backend, *saved[:count], *passed, *carried)
+        sums = [total + share for total, share in zip(sums, shares, strict=False)]
+        carried = list(shares[summed:])
+    return [*sums, *carried]
+
+
+def _evaluate_record(*operands: Array, reversal: Reversal) -> tuple[Any, ...]:
+    carry, stack = _record(reversal, operands)
+    box = np.empty((), object)
+    box[()] = stack
+    return (*carry, box)
+
+
+def _infer_record(*types: Any, reversal: Reversal) -> tuple[ArrayType, ...]:
+    return (*reversal.loop.step.output_types, _STACK)
+
+
+def _evaluate_replay(stack: Any, *operands: Array, reversal: Reversal) -> tuple[Array, ...]:
+    count = reversal.loop.step_consts
+    return tuple(_replay(reversal, stack[()], operands[:count], operands[count:]))
+
+
+def _infer_replay(stack: Any, *types: Any, reversal: Reversal) -> tuple[ArrayType, ...]:
+    inputs = reversal.loop.step.graph.inputs
+    return tuple(inputs[i].type for i in reversal.wanted)
+
+
+# --- batching
+
+
+def _batch(
+    size: int, operands: Sequence[Array], axes: Sequence[int | None], loop: While
+) -> tuple[tuple[Array, ...], tuple[int, ...]]:
+    """Run until no example goes on; those that have stopped keep their carry."""
+    condition_consts, consts, carry = loop.split(operands)
+    condition_axes, const_axes, carry_axes = loop.split(axes)
+    carry = [
+        np.broadcast_to(x, (size, *type_of(x).shape)) if axis is None else np.moveaxis(x, axis, 0)
+        for x, axis in zip(carry, carry_axes, strict=True)
+    ]
+    conditions = loop.condition.batch(size, (*condition_axes, *(0 for _ in carry)))
+    steps = loop.step.batch(size, (*const_axes, *(0 for _ in carry)))
+    first, second = len(condition_consts), len(condition_consts) + len(consts)
+
+    def any_goes_on(*args: Array) -> list[Array]:
+        (going,) = call_program(conditions, loop.backend, *args)
+        return [np.any(going)]
+
+    def step(*args: Array) -> list[Array]:
+        now = args[second:]
+        (going,) = call_program(conditions, loop.backend, *args[:first], *now)
+        after = call_program(steps, loop.backend, *args[first:second], *now)
+        return [
+            np.where(going.reshape((size,) + (1,) * (new.ndim - 1)), new, old)
+            for new, old in zip(after, now, strict=True)
+        ]
+
+    types = [type_of(x) for x in (*condition_consts, *consts, *carry)]
+    batched = loop.step.derive(
+        ("while_batch", loop, size, tuple(axes)),
+        lambda: While(
+            make_program(any_goes_on, [*types[:first], *types[second:]], loop.condition.name)[0],
+            make_program(step, types, f"vmap_{loop.step.name}")[0],
+            first,
+            second,
+            loop.backend,
+        ),
+    )
+    results = run_while(batched, [*condition_consts, *condition_consts, *consts, *carry])
+    return tuple(results), (0,) * len(results)
+
+
+while_p = Primitive(
+    "while", _evaluate, infer=_infer, jvp=Forward(_jvp), vjp=Forward(_vjp), batch=_batch, multiple=True
+)
+record_p = Primitive(
+    "record",
+    _evaluate_record,
+    infer=_infer_record,
+    jvp=_ONCE,
+    vjp=_ONCE,
+    batch=NoRule("its examples take different numbers of steps"),
+    multiple=True,
+)
+replay_p = Primitive(
+    "replay",
+    _evaluate_replay,
+    infer=_infer_replay,
+    jvp=_ONCE,
+    vjp=_ONCE,
+    batch=NoRule("its examples took different numbers of steps"),
+    multiple=True,
+)
+
