@@ -1,11 +1,27 @@
 """Composable transforms of plain NumPy functions."""
 
+from transforms import compositions as compositions
 from transforms import errors as errors
 from transforms import lazy as lazy
+from transforms import numpy as numpy
 from transforms import primitives as primitives
+from transforms import scipy as scipy
 from transforms import tree as tree
 from transforms import types as types
 from transforms.checks import check_grads as check_grads
+from transforms.control.checkpoint import checkpoint as checkpoint
+from transforms.control.checkpoint import name as name
+from transforms.control.checkpoint import save_matmuls as save_matmuls
+from transforms.control.checkpoint import save_names as save_names
+from transforms.control.checkpoint import save_nothing as save_nothing
+from transforms.control.cond import cond as cond
+from transforms.control.cond import switch as switch
+from transforms.control.custom_rules import custom_jvp as custom_jvp
+from transforms.control.custom_rules import custom_vjp as custom_vjp
+from transforms.control.folds import associative_scan as associative_scan
+from transforms.control.folds import fori_loop as fori_loop
+from transforms.control.folds import while_loop as while_loop
+from transforms.control.scan import scan as scan
 from transforms.grad import grad as grad
 from transforms.grad import value_and_grad as value_and_grad
 from transforms.graph.stage import eval_shape as eval_shape
@@ -16,6 +32,7 @@ from transforms.jacobian import jacfwd as jacfwd
 from transforms.jacobian import jacobian as jacobian
 from transforms.jacobian import jacrev as jacrev
 from transforms.jacobian import linearize as linearize
+from transforms.jit import jit as jit
 from transforms.jvp import jvp as jvp
 from transforms.primitives.casts import stop_gradient as stop_gradient
 from transforms.types import ArrayType as ArrayType

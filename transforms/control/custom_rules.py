@@ -27,8 +27,8 @@ class CustomCall:
     Attributes:
         name: for errors and printing.
         f: from arrays to a list of arrays.
-        forward: from arrays to the outputs and the residuals, or None where it is to be derived from ``push``.
-        backward: from residuals and the outputs' cotangents to the inputs' cotangents, None for zero; or None.
+        forward: from arrays to outputs and residuals, or None where it is to be derived from ``push``.
+        backward: from residuals and the outputs' cotangents to the inputs', None for zero; or None.
         push: from arrays and from their tangents to the outputs and their tangents; or None.
     """
 
@@ -178,6 +178,10 @@ class _Custom:
         raise NotImplementedError
 
 
+def _unset(name: str, method: str) -> str:
+    return message(name, "its rules", "be set before it is called", "none", f"use {method}")
+
+
 class custom_vjp(_Custom):  # noqa: N801 (a decorator)
     """Give a function its own pullback, as a decorator with the method `defvjp`.
 
@@ -212,7 +216,7 @@ class custom_vjp(_Custom):  # noqa: N801 (a decorator)
     ) -> CustomCall:
         forward_rule, backward_rule = self._forward, self._backward
         if forward_rule is None or backward_rule is None:
-            raise NoRuleError(message(self.__name__, "its rules", "be set before it is called", "none", "use defvjp"))
+            raise NoRuleError(_unset(self.__name__, "defvjp"))
         residual_structure: list[tree.Structure] = []
 
         def forward(*values: Array) -> Any:
@@ -271,8 +275,8 @@ class custom_jvp(_Custom):  # noqa: N801 (a decorator)
         """Set the rule.
 
         Args:
-            jvp: takes the arguments at ``nondiff_argnums``, then the tuples of the other arguments and of their
-                tangents, and returns ``(out, tangent of out)``. It is linear in the tangents.
+            jvp: takes the arguments at ``nondiff_argnums``, then the tuples of the other arguments and
+                of their tangents, and returns ``(out, tangent of out)``. It is linear in the tangents.
         """
         self._push = jvp
 
@@ -297,7 +301,7 @@ class custom_jvp(_Custom):  # noqa: N801 (a decorator)
     ) -> CustomCall:
         rule = self._push
         if rule is None:
-            raise NoRuleError(message(self.__name__, "its rule", "be set before it is called", "none", "use defjvp"))
+            raise NoRuleError(_unset(self.__name__, "defjvp"))
 
         def push(primals: Sequence[Array], tangents: Sequence[Array]) -> Any:
             out, tangent = rule(*fixed, structure.unflatten(primals), structure.unflatten(tangents))

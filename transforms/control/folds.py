@@ -41,7 +41,7 @@ def while_loop(
         The last value.
 
     Raises:
-        TypeError: the condition is no boolean of shape (), or a step changes a type; the message has the path.
+        TypeError: the condition is no boolean of shape (), or a step changes a type, named by path.
 
     >>> while_loop(lambda x: x < 100, lambda x: 2 * x, 3)
     np.int64(192)
@@ -108,7 +108,7 @@ def associative_scan(
     grows with the logarithm of the length.
 
     Args:
-        f: an associative function of two trees like ``elems``, whose arrays may have any length along the axis.
+        f: an associative function of two trees like ``elems``, of any length along the axis.
         elems: a tree of arrays with equal lengths along the axis.
         reverse: whether to combine from the last entry.
         axis: the axis.
@@ -147,11 +147,10 @@ def _prefixes(combine: Callable[[list[Array], list[Array]], list[Array]], xs: li
         return xs
     even, odd = [x[: length - 1 : 2] for x in xs], [x[1::2] for x in xs]
     at_odd = _prefixes(combine, combine(even, odd))
-    before = [x[: (length - 1) // 2] for x in at_odd]
-    at_even = [
-        np.concatenate([x[:1], y])
-        for x, y in zip(xs, combine(before, [x[2::2] for x in xs]) if length > 2 else [x[:0] for x in xs], strict=True)
-    ]
+    between = [x[2::2] for x in xs]
+    if length > 2:
+        between = combine([x[: (length - 1) // 2] for x in at_odd], between)
+    at_even = [np.concatenate([x[:1], y]) for x, y in zip(xs, between, strict=True)]
     return [_interleave(x, y) for x, y in zip(at_even, at_odd, strict=True)]
 
 

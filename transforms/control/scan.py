@@ -100,7 +100,8 @@ def stage_carry(
 
     Args:
         where: the callable to name in errors.
-        f: ``f(carry, *entries)`` returns ``(carry, outputs)``; without entry types, ``f(carry)`` returns a carry.
+        f: ``f(carry, *entries)`` returns ``(carry, outputs)``; without entry types ``f(carry)`` returns
+            a carry.
         init: the first carry. A Python number in it takes the type that the step gives it.
         entry_types: the types of the entries.
 

@@ -8,7 +8,7 @@ goes back through it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -325,4 +325,3 @@ replay_p = Primitive(
     batch=NoRule("its examples took different numbers of steps"),
     multiple=True,
 )
-

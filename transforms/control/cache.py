@@ -1,0 +1,171 @@
+"""Functions as programs: traced once for each type of their arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from transforms import tree
+from transforms.control.program import Program, make_program
+from transforms.errors import message
+from transforms.tracer import Tracer
+from transforms.types import Array
+from transforms.vjp import check_outputs
+
+
+class Traced(NamedTuple):
+    """A program that a function became for some types of arguments.
+
+    Attributes:
+        program: from the leaves of the arguments, and then what it captures, to the leaves of the output.
+        captured: tracers of other transforms that the function closes over.
+        structure: of the output.
+    """
+
+    program: Program
+    captured: list[Tracer]
+    structure: tree.Structure
+
+
+class ProgramCache:
+    """The programs of one function.
+
+    Args:
+        f: a function of trees of arrays that returns a tree of arrays.
+        where: the callable to name in errors.
+        static_argnums: positions of arguments that are not traced.
+        static_argnames: names of arguments that are not traced.
+    """
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        where: str,
+        static_argnums: tuple[int, ...] = (),
+        static_argnames: tuple[str, ...] = (),
+    ) -> None:
+        self._function = f
+        self._where = where
+        self._name: str = getattr(f, "__name__", "function")
+        self._static_argnums = static_argnums
+        self._static_argnames = static_argnames
+        self._programs: dict[Any, Traced] = {}
+        self.reasons: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._programs)
+
+    def clear(self) -> None:
+        """Forget all programs."""
+        self._programs.clear()
+        self.reasons.clear()
+
+    def look_up(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Traced, list[Any]]:
+        """Return the program for these arguments, traced now if it is the first time, and their leaves."""
+        leaves, structure, statics = self._split(args, kwargs)
+        signature = tuple([_signature(self._where, leaf) for leaf in leaves])
+        traced = self._programs.get((structure, signature, statics))
+        if traced is None:
+            traced = self._trace(leaves, structure, signature, statics)
+        return traced, leaves
+
+    def _split(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any, Any]:
+        """Return the leaves and structure of the traced arguments, and the static ones with their places."""
+        if not (self._static_argnums or self._static_argnames):
+            leaves, structure = tree.flatten((args, kwargs))
+            return leaves, structure, None
+        statics: dict[Any, Any] = {
+            n % len(args): args[n] for n in self._static_argnums if -len(args) <= n < len(args)
+        }
+        names = {name: kwargs[name] for name in self._static_argnames if name in kwargs}
+        dynamic = tuple(None if i in statics else x for i, x in enumerate(args))
+        dynamic_named = {name: x for name, x in kwargs.items() if name not in names}
+        leaves, structure = tree.flatten((dynamic, dynamic_named))
+        frozen = tuple({**statics, **names}.items())
+        try:
+            hash(frozen)
+        except TypeError as error:
+            raise TypeError(
+                message(
+                    f"{self._where}({self._name})",
+                    "a static argument",
+                    "be hashable",
+                    f"{statics | names}",
+                    "pass it as a tuple, or trace it",
+                )
+            ) from error
+        return leaves, structure, frozen
+
+    def _trace(self, leaves: list[Any], structure: tree.Structure, signature: Any, statics: Any) -> Traced:
+        self.reasons.append(self._reason(structure, signature, statics))
+        out_structure: list[tree.Structure] = []
+
+        def flat(*tracers: Array) -> list[Array]:
+            args, kwargs = _merge(structure.unflatten(tracers), statics)
+            out = self._function(*args, **kwargs)
+            out_leaves, spec = tree.flatten(out)
+            check_outputs(self._where, self._function, out, out_leaves)
+            out_structure.append(spec)
+            return out_leaves
+
+        types = [s if isinstance(s, type) else leaf for s, leaf in zip(signature, leaves, strict=True)]
+        program, captured = make_program(flat, types, self._name)
+        traced = Traced(program, captured, out_structure[0])
+        if not captured:
+            self._programs[structure, signature, statics] = traced
+        return traced
+
+    def _reason(self, structure: tree.Structure, signature: Any, statics: Any) -> str:
+        if not self._programs:
+            return f"{self._name}: traced for the first time, for {_listed(signature)}"
+        for other_structure, other_signature, other_statics in self._programs:
+            if other_structure == structure and other_statics == statics:
+                changed = [
+                    f"{_shown(old)} became {_shown(new)}"
+                    for old, new in zip(other_signature, signature, strict=True)
+                    if old != new
+                ]
+                listed = ", ".join(changed)
+                return f"{self._name}: traced again, because the type of an argument changed: {listed}"
+        if any(other == structure for other, _, _ in self._programs):
+            return f"{self._name}: traced again, because a static argument changed to {statics}"
+        return f"{self._name}: traced again, because the tree of the arguments changed to {structure}"
+
+
+def _merge(dynamic: Any, statics: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    args, kwargs = dynamic
+    if statics is None:
+        return args, kwargs
+    values = dict(statics)
+    named = {name: value for name, value in values.items() if isinstance(name, str)}
+    return tuple(values.get(i, x) for i, x in enumerate(args)), {**kwargs, **named}
+
+
+def _signature(where: str, leaf: Any) -> Any:
+    """Return what of a leaf the program depends on: its shape and dtype, or that it is a Python number."""
+    kind = leaf.__class__
+    if kind is float or kind is int or kind is bool or kind is complex:
+        return kind
+    try:
+        return (leaf.shape, leaf.dtype)
+    except AttributeError:
+        raise TypeError(
+            message(
+                where,
+                "each leaf of the arguments",
+                "be an array or a number",
+                f"{leaf!r} of type {kind.__name__}",
+                "name the argument in static_argnums or static_argnames",
+            )
+        ) from None
+
+
+def _shown(signature: Any) -> str:
+    if isinstance(signature, type):
+        return signature.__name__
+    shape, dtype = signature
+    return f"{dtype}[{','.join(map(str, shape))}]"
+
+
+def _listed(signature: Any) -> str:
+    return ", ".join(map(_shown, signature)) or "no arguments"
