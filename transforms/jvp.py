@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from transforms import tree
+from transforms.boundary import as_array, check_outputs
 from transforms.errors import message
 from transforms.primitive import Attributes, Forward, Joint, Primitive, zeros_of
 from transforms.tracer import Level, Tracer, dispatch, running
 from transforms.types import Array, ArrayType, is_differentiable, type_of
-from transforms.vjp import check_outputs, fit_dtype
+from transforms.vjp import fit_dtype
 
 
 class JVPTracer(Tracer):
@@ -154,7 +155,7 @@ def jvp(
                 message("jvp", name, "be a tuple of arguments", type(value).__name__, f"write ({name},)")
             )
     leaves, structure = tree.flatten(tuple(primals))
-    leaves = [leaf if isinstance(leaf, (Tracer, np.ndarray)) else np.asarray(leaf) for leaf in leaves]
+    leaves = [as_array(leaf) for leaf in leaves]
     shares = tree.flatten_up_to(structure, tuple(tangents), "jvp")
     with running(JVPLevel("jvp")) as level:
         inputs = [
@@ -185,7 +186,7 @@ def _split(level: JVPLevel, leaf: Any) -> tuple[Any, Any]:
 
 
 def _as_tangent(tangent: Any, primal: Array) -> Array:
-    tangent = tangent if isinstance(tangent, (Tracer, np.ndarray)) else np.asarray(tangent)
+    tangent = as_array(tangent)
     if tangent.shape != primal.shape:
         raise ValueError(
             message("jvp", "a tangent", f"have its primal's shape {primal.shape}", tangent.shape)

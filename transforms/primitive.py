@@ -12,8 +12,9 @@ a `Joint` rule serves all operands at once, and a `Forward` rule also evaluates 
 give its result at the broadcast shape and at the promoted dtype: the transform that calls it sums, or
 broadcasts, to the operand's own shape and casts to the operand's own dtype.
 
-What a vjp rule reads decides what is kept from the forward pass, and the names of its parameters say it: for ``_x`` or ``_out`` it gets None, for ``x_type`` (or
-``*operand_types``) a `types.ArrayType`, and only for other names the value.
+What a vjp rule reads decides what is kept from the forward pass, and the names of its parameters say
+it: for ``_x`` or ``_out`` it gets None, for ``x_type`` (or ``*operand_types``) a `types.ArrayType`, and
+only for other names the value.
 
 A primitive with several results takes and gives tuples where others take and give arrays; the
 cotangent of a result that does not matter is zeros for a rule of the first form, None for a `Joint`.

@@ -327,6 +327,8 @@ class Tracer:
     __rlshift__ = _reflected(np.left_shift)
     __rshift__ = _operator(np.right_shift)
     __rrshift__ = _reflected(np.right_shift)
+    __pow__ = _operator(np.power)
+    __rpow__ = _reflected(np.power)
     __lt__ = _operator(np.less)
     __le__ = _operator(np.less_equal)
     __gt__ = _operator(np.greater)
@@ -337,12 +339,6 @@ class Tracer:
     __pos__ = _unary(np.positive)
     __abs__ = _unary(np.absolute)
     __invert__ = _unary(np.invert)
-
-    def __pow__(self, other: Array) -> Array:
-        return np.power(self, other)
-
-    def __rpow__(self, other: Array) -> Array:
-        return np.power(other, self)
 
     def __divmod__(self, other: Array) -> tuple[Array, Array]:
         return self // other, self % other

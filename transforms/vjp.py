@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from transforms import tree
+from transforms.boundary import as_array, check_outputs
 from transforms.errors import message
 from transforms.primitive import Attributes, Forward, Primitive, PullbackPlan, Rule, zeros_of
 from transforms.tracer import Level, Tracer, dispatch, running, shape_error
@@ -274,10 +275,6 @@ def fit_dtype(x: Array, dtype: np.dtype[Any]) -> Array:
     return x if x.dtype == dtype else x.astype(dtype)
 
 
-def _as_leaf(leaf: Any) -> Array:
-    return leaf if isinstance(leaf, (Tracer, np.ndarray)) else np.asarray(leaf)
-
-
 def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """Evaluate a function and return the map that pulls cotangents of its output back to its arguments.
 
@@ -303,7 +300,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     (12.0, [4.0, 3.0])
     """
     leaves, structure = tree.flatten(primals)
-    leaves = [_as_leaf(leaf) for leaf in leaves]
+    leaves = [as_array(leaf) for leaf in leaves]
     with running(VJPLevel("vjp")) as level:
         inputs = [level.record(leaf, None) if is_differentiable(leaf.dtype) else leaf for leaf in leaves]
         result = f(*structure.unflatten(inputs))
@@ -342,23 +339,8 @@ def lower(level: VJPLevel, leaf: Any) -> Any:
     return leaf.value if isinstance(leaf, VJPTracer) and leaf.level is level else leaf
 
 
-def check_outputs(transform: str, f: Callable[..., Any], out: Any, leaves: list[Any]) -> None:
-    """Raise `TypeError` unless a function's output is a tree of arrays."""
-    name = getattr(f, "__name__", repr(f))
-    if out is None:
-        raise TypeError(
-            message(transform, f"the function {name}", "return an array", "None", "add a return statement")
-        )
-    for path, leaf in zip(tree.paths(out), leaves, strict=True):
-        if not isinstance(leaf, (Tracer, np.ndarray, np.generic, int, float, complex)):
-            place = f"the output of {name}" + (f" at {path!r}" if path else "")
-            raise TypeError(
-                message(transform, place, "be an array", type(leaf).__name__, "return it through has_aux")
-            )
-
-
 def _as_cotangent(cotangent: Any, out_type: ArrayType) -> Array:
-    cotangent = _as_leaf(cotangent)
+    cotangent = as_array(cotangent)
     if cotangent.shape != out_type.shape:
         raise ValueError(
             message("pullback", "the cotangent", f"have the output's shape {out_type.shape}", cotangent.shape)

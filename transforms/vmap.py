@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from transforms import tree
+from transforms.boundary import as_array
 from transforms.errors import message
 from transforms.primitive import Attributes, NoRule, Primitive
 from transforms.tracer import Level, Tracer, dispatch, running
@@ -130,7 +131,7 @@ def vmap(
         leaves, structure = tree.flatten((args, kwargs))
         prefix = tuple(in_axes) if isinstance(in_axes, list) else in_axes
         axes = tree.broadcast_prefix((prefix, 0), (args, kwargs), f"vmap({name}) in_axes", _is_none)
-        leaves = [leaf if isinstance(leaf, (Tracer, np.ndarray)) else np.asarray(leaf) for leaf in leaves]
+        leaves = [as_array(leaf) for leaf in leaves]
         axes = [_normalize(name, axis, leaf) for axis, leaf in zip(axes, leaves, strict=True)]
         size = _batch_size(name, structure, leaves, axes, axis_size)
         with running(BatchLevel(size)) as level:

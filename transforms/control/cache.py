@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from transforms import tree
+from transforms.boundary import check_outputs
 from transforms.control.program import Program, make_program
 from transforms.errors import message
 from transforms.tracer import Tracer
 from transforms.types import Array
-from transforms.vjp import check_outputs
 
 
 class Traced(NamedTuple):

@@ -6,9 +6,8 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from transforms import tree
+from transforms.boundary import as_array
 from transforms.control.cache import ProgramCache
 from transforms.control.program import Program, call_program
 from transforms.graph.ir import Equation, Graph
@@ -205,7 +204,7 @@ def checkpoint(
     @functools.wraps(f)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         traced, leaves = cache.look_up(args, kwargs)
-        arrays = [x if isinstance(x, (Tracer, np.ndarray)) else np.asarray(x) for x in leaves]
+        arrays = [as_array(x) for x in leaves]
         outs = _run(Recipe(traced.program, policy, backend), [*arrays, *traced.captured])
         return traced.structure.unflatten(outs)
 

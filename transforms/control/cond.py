@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from transforms import tree
+from transforms.boundary import as_array
 from transforms.control.program import Program, call_program, make_program
 from transforms.errors import message
 from transforms.graph.ir import Graph, Variable
@@ -213,7 +214,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any, b
     if index.shape != () or index.dtype.kind not in "iu":
         raise TypeError(message("switch", "the index", "be an integer of shape ()", type_of(index)))
     leaves, structure = tree.flatten(operands)
-    leaves = [x if isinstance(x, (Tracer, np.ndarray)) else np.asarray(x) for x in leaves]
+    leaves = [as_array(x) for x in leaves]
     programs, captured, out_structure = _stage_branches("switch", branches, leaves, structure)
     chosen = np.clip(index, 0, len(branches) - 1)
     return out_structure.unflatten(_run(Branches(programs, backend), chosen, [*leaves, *captured]))

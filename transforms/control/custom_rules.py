@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from transforms import tree
+from transforms.boundary import as_array
 from transforms.control.program import Program, make_program
 from transforms.errors import NoRuleError, message
 from transforms.graph.ir import Graph
 from transforms.primitive import Forward, Primitive, zeros_of
-from transforms.tracer import Tracer, bind
+from transforms.tracer import bind
 from transforms.types import Array, ArrayType, type_of
 from transforms.vjp import vjp
 from transforms.vmap import vmap
@@ -153,7 +154,7 @@ class _Custom:
         fixed = {i: args[i] for i in self._fixed}
         free = tuple(x for i, x in enumerate(args) if i not in fixed)
         leaves, structure = tree.flatten(free)
-        leaves = [x if isinstance(x, (Tracer, np.ndarray)) else np.asarray(x) for x in leaves]
+        leaves = [as_array(x) for x in leaves]
         out_structure: list[tree.Structure] = []
 
         def merged(values: Sequence[Any]) -> list[Any]:
@@ -170,7 +171,7 @@ class _Custom:
     def _flatten_out(self, out: Any, out_structure: list[tree.Structure]) -> list[Array]:
         leaves, spec = tree.flatten(out)
         out_structure.append(spec)
-        return [x if isinstance(x, (Tracer, np.ndarray)) else np.asarray(x) for x in leaves]
+        return [as_array(x) for x in leaves]
 
     def _rules(
         self, flat: Flat, merged: Any, fixed: list[Any], structure: Any, out_structure: list[Any]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from transforms import tree
+from transforms.boundary import as_array
 from transforms.control.loop import Loop, entry_type, run_loop
 from transforms.control.program import Program, make_program
 from transforms.errors import message
@@ -56,7 +57,7 @@ def scan(
     (np.float64(6.0), array([0., 0., 1., 3.]))
     """
     x_leaves, x_structure = tree.flatten(xs)
-    x_leaves = [x if isinstance(x, (Tracer, np.ndarray)) else np.asarray(x) for x in x_leaves]
+    x_leaves = [as_array(x) for x in x_leaves]
     steps = _length(xs, x_leaves, length)
     if unroll < 1:
         raise ValueError(message("scan", "unroll", "be at least 1", unroll))
@@ -111,7 +112,7 @@ def stage_carry(
     """
     carry, structure = tree.flatten(init)
     is_number = [isinstance(x, (bool, int, float, complex)) and not isinstance(x, np.generic) for x in carry]
-    carry = [x if isinstance(x, (Tracer, np.ndarray)) else np.asarray(x) for x in carry]
+    carry = [as_array(x) for x in carry]
 
     def flat(*args: Array) -> list[Array]:
         now, entries = structure.unflatten(args[: len(carry)]), args[len(carry) :]

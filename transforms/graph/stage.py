@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from transforms import tree
+from transforms.boundary import check_outputs
 from transforms.graph.ir import Equation, Graph, Operand, Variable, infer_results
 from transforms.primitive import Attributes, Primitive
 from transforms.tracer import Level, Tracer, dispatch, running
 from transforms.types import Array, ArrayType, type_of
-from transforms.vjp import check_outputs
 
 
 class StageTracer(Tracer):

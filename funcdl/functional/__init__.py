@@ -1,0 +1,31 @@
+"""Functions of arrays that deep learning uses and NumPy lacks: plain NumPy, without parameters."""
+
+from funcdl.functional.activations import celu as celu
+from funcdl.functional.activations import elu as elu
+from funcdl.functional.activations import gelu as gelu
+from funcdl.functional.activations import glu as glu
+from funcdl.functional.activations import hard_shrink as hard_shrink
+from funcdl.functional.activations import hard_sigmoid as hard_sigmoid
+from funcdl.functional.activations import hard_silu as hard_silu
+from funcdl.functional.activations import hard_tanh as hard_tanh
+from funcdl.functional.activations import leaky_relu as leaky_relu
+from funcdl.functional.activations import log_sigmoid as log_sigmoid
+from funcdl.functional.activations import mish as mish
+from funcdl.functional.activations import prelu as prelu
+from funcdl.functional.activations import relu as relu
+from funcdl.functional.activations import relu6 as relu6
+from funcdl.functional.activations import selu as selu
+from funcdl.functional.activations import sigmoid as sigmoid
+from funcdl.functional.activations import silu as silu
+from funcdl.functional.activations import soft_shrink as soft_shrink
+from funcdl.functional.activations import softplus as softplus
+from funcdl.functional.activations import softsign as softsign
+from funcdl.functional.activations import squareplus as squareplus
+from funcdl.functional.activations import tanh as tanh
+from funcdl.functional.activations import tanh_shrink as tanh_shrink
+from funcdl.functional.activations import threshold as threshold
+from funcdl.functional.encoding import one_hot as one_hot
+from funcdl.functional.normalization import standardize as standardize
+from funcdl.functional.softmax import log_softmax as log_softmax
+from funcdl.functional.softmax import logsumexp as logsumexp
+from funcdl.functional.softmax import softmax as softmax

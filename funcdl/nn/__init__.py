@@ -1,0 +1,35 @@
+"""Layers: models as pure functions of plain trees of arrays."""
+
+from funcdl.nn.activations import celu as celu
+from funcdl.nn.activations import elu as elu
+from funcdl.nn.activations import gelu as gelu
+from funcdl.nn.activations import glu as glu
+from funcdl.nn.activations import hard_shrink as hard_shrink
+from funcdl.nn.activations import hard_sigmoid as hard_sigmoid
+from funcdl.nn.activations import hard_silu as hard_silu
+from funcdl.nn.activations import hard_tanh as hard_tanh
+from funcdl.nn.activations import leaky_relu as leaky_relu
+from funcdl.nn.activations import log_sigmoid as log_sigmoid
+from funcdl.nn.activations import log_softmax as log_softmax
+from funcdl.nn.activations import mish as mish
+from funcdl.nn.activations import prelu as prelu
+from funcdl.nn.activations import relu as relu
+from funcdl.nn.activations import relu6 as relu6
+from funcdl.nn.activations import selu as selu
+from funcdl.nn.activations import sigmoid as sigmoid
+from funcdl.nn.activations import silu as silu
+from funcdl.nn.activations import soft_shrink as soft_shrink
+from funcdl.nn.activations import softmax as softmax
+from funcdl.nn.activations import softplus as softplus
+from funcdl.nn.activations import softsign as softsign
+from funcdl.nn.activations import squareplus as squareplus
+from funcdl.nn.activations import tanh as tanh
+from funcdl.nn.activations import tanh_shrink as tanh_shrink
+from funcdl.nn.activations import threshold as threshold
+from funcdl.nn.combinators import serial as serial
+from funcdl.nn.dense import dense as dense
+from funcdl.nn.dropout import drop_connect as drop_connect
+from funcdl.nn.dropout import dropout as dropout
+from funcdl.nn.layer import Layer as Layer
+from funcdl.nn.shape import flatten as flatten
+from funcdl.nn.shape import reshape as reshape

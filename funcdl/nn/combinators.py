@@ -1,0 +1,99 @@
+"""Layers made of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from funcdl import random
+from funcdl.nn.layer import Layer, as_layer, within
+from transforms import eval_shape
+from transforms.errors import message
+from transforms.tree import Tree
+from transforms.types import Array, ArrayType
+
+
+def serial(*layers: Layer | Callable[[Any], Any]) -> Layer:
+    """Layers one after the other: ``y = last(...(second(first(x))))``.
+
+    Params are a tuple with an entry for each layer, in order, ``()`` for those without, so that the path
+    of a parameter reads "0/kernel"; so is the state, unless no layer has one. Keys are split, one for
+    each layer. An error inside a layer names its path: "serial/2 (dense): ...".
+
+    Args:
+        *layers: layers, or functions of one array such as `relu`; none gives the identity.
+
+    Returns:
+        A `Layer`.
+
+    Raises:
+        TypeError: an argument is neither a layer nor a function.
+
+    >>> import numpy as np
+    >>> from funcdl import nn
+    >>> from transforms import tree
+    >>> model = serial(nn.flatten, nn.dense(16), nn.relu, nn.dense(3))
+    >>> params, state = model.init(random.key(0), np.zeros((8, 4, 4), np.float32))
+    >>> tree.paths(params)
+    ['1/bias', '1/kernel', '3/bias', '3/kernel']
+    >>> model(params, np.zeros((2, 4, 4), np.float32)).shape
+    (2, 3)
+    """
+    parts = [as_layer(f"serial/{index}", layer) for index, layer in enumerate(layers)]
+    places = [(f"serial/{index}", part) for index, part in enumerate(parts)]
+    has_state = any(part.has_state for part in parts)
+
+    def init(key: Array, x: Array | ArrayType) -> tuple[Tree, Tree]:
+        params, states = [], []
+        keys = random.split(key, len(parts))
+        for index, (place, part) in enumerate(places):
+            part_params, part_state = within(place, part, part.init, keys[index], x)
+            params.append(part_params)
+            states.append(part_state)
+            if index + 1 < len(parts):
+                x = within(place, part, _output_type, part, part_params, part_state, x)
+        return tuple(params), tuple(states) if has_state else ()
+
+    def apply(
+        params: Tree, state: Tree, x: Array, *, key: Array | None = None, training: bool = False
+    ) -> tuple[Array, Tree]:
+        _check_entries("params", params, len(parts))
+        if has_state:
+            _check_entries("state", state, len(parts))
+        keys = None if key is None else random.split(key, len(parts))
+        states = []
+        for index, (place, part) in enumerate(places):
+            x, part_state = within(
+                place,
+                part,
+                part.apply,
+                params[index],
+                state[index] if has_state else (),
+                x,
+                key=None if keys is None else keys[index],
+                training=training,
+            )
+            states.append(part_state)
+        return x, tuple(states) if has_state else state
+
+    return Layer(init, apply, "serial", has_state)
+
+
+def _output_type(layer: Layer, params: Tree, state: Tree, x: Array | ArrayType) -> Tree:
+    return eval_shape(lambda *arguments: layer.apply(*arguments)[0], params, state, x)
+
+
+def _check_entries(what: str, entries: Sequence[Any], count: int) -> None:
+    if not isinstance(entries, (tuple, list)) or len(entries) != count:
+        got = (
+            f"a {type(entries).__name__} of length {len(entries)}" if hasattr(entries, "__len__") else entries
+        )
+        raise ValueError(
+            message(
+                "serial",
+                what,
+                f"be a tuple of {count} entries, one for each layer",
+                got,
+                "take what init gave",
+            )
+        )

@@ -1,0 +1,125 @@
+"""Noise while training: activations or weights that are set to zero at random."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from funcdl import random
+from funcdl.nn.arguments import fraction
+from funcdl.nn.layer import Layer, as_layer, no_params
+from transforms import tree
+from transforms.errors import message
+from transforms.tree import Tree
+from transforms.types import Array, ArrayType
+
+
+def dropout(rate: float) -> Layer:
+    """Set activations to zero at random while training: ``y = x * mask / (1 - rate)``.
+
+    The mask is 0 with probability ``rate`` and 1 otherwise, drawn for each element, so that the mean of
+    ``y`` is ``x``. When not training, the layer is the identity.
+
+    Args:
+        rate: fraction set to zero, in [0, 1).
+
+    Returns:
+        A `Layer` without parameters; in training it needs a key.
+
+    Raises:
+        TypeError: ``rate`` is not a number.
+        ValueError: ``rate`` is out of range; from the layer, there is no key in training.
+
+    Source: Srivastava et al., 2014, "Dropout: a simple way to prevent neural networks from overfitting".
+
+    >>> layer = dropout(0.5)
+    >>> y, _ = layer.apply((), (), np.ones(5), key=random.key(1), training=True)
+    >>> sorted(set(y.tolist()))
+    [0.0, 2.0]
+    """
+    keep = 1.0 - fraction("dropout", "rate", rate)
+
+    def apply(
+        params: Tree, state: Tree, x: Array, *, key: Array | None = None, training: bool = False
+    ) -> tuple[Array, Tree]:
+        if not training:
+            return x, state
+        return _drop(_required("dropout", key), x, keep), state
+
+    return Layer(no_params, apply, "dropout")
+
+
+def drop_connect(layer: Layer | Callable[[Any], Any], rate: float) -> Layer:
+    """Set weights of a layer to zero at random while training: ``kernel * mask / (1 - rate)``.
+
+    Every parameter named ``kernel``, at any depth, is masked; biases are not. The mask is 0 with
+    probability ``rate`` and 1 otherwise. When not training, the layer is the one given.
+
+    One mask serves the whole batch, and weights are scaled up while training; Wan et al. draw one for
+    each example, and average over masks when not training.
+
+    Args:
+        layer: the layer whose kernels to mask, such as ``nn.dense(100)``.
+        rate: fraction set to zero, in [0, 1).
+
+    Returns:
+        A `Layer` with the parameters and the state of the one given; in training it needs a key.
+
+    Raises:
+        TypeError: ``layer`` is not a layer, or ``rate`` is not a number.
+        ValueError: ``rate`` is out of range; from the layer, there is no key in training, or no kernel.
+
+    Source: Wan et al., 2013, "Regularization of neural networks using DropConnect".
+
+    >>> from funcdl import nn
+    >>> layer = drop_connect(nn.dense(3), 0.5)
+    >>> params, state = layer.init(random.key(0), np.ones((8, 2), np.float32))
+    >>> y, state = layer.apply(params, state, np.ones((8, 2), np.float32), key=random.key(1), training=True)
+    >>> y.shape
+    (8, 3)
+    """
+    inner = as_layer("drop_connect", layer)
+    keep = 1.0 - fraction("drop_connect", "rate", rate)
+
+    def init(key: Array, x: Array | ArrayType) -> tuple[Tree, Tree]:
+        params, state = inner.init(key, x)
+        paths = tree.paths(params)
+        if not any(map(_is_kernel, paths)):
+            raise ValueError(
+                message("drop_connect", "the layer", "have a kernel", f"{inner.name} with parameters {paths}")
+            )
+        return params, state
+
+    def apply(
+        params: Tree, state: Tree, x: Array, *, key: Array | None = None, training: bool = False
+    ) -> tuple[Array, Tree]:
+        if not training:
+            return inner.apply(params, state, x)
+        mask_key, inner_key = random.split(_required("drop_connect", key))
+        leaves, structure = tree.flatten(params)
+        keys = random.split(mask_key, len(leaves))
+        masked = [
+            _drop(keys[index], leaf, keep) if _is_kernel(path) else leaf
+            for index, (path, leaf) in enumerate(zip(tree.paths(params), leaves, strict=True))
+        ]
+        return inner.apply(tree.unflatten(structure, masked), state, x, key=inner_key, training=True)
+
+    return Layer(init, apply, "drop_connect", inner.has_state)
+
+
+def _is_kernel(path: str) -> bool:
+    return path.rsplit("/", 1)[-1] == "kernel"
+
+
+def _required(where: str, key: Array | None) -> Array:
+    if key is None:
+        raise ValueError(
+            message(where, "key", "be given while training", None, "pass apply a key made by random.split")
+        )
+    return key
+
+
+def _drop(key: Array, x: Array, keep: float) -> Array:
+    return np.where(random.bernoulli(key, keep, x.shape), x * (1.0 / keep), 0)

@@ -1,0 +1,3 @@
+"""Working forms of the SciPy functions that NumPy cannot intercept."""
+
+from transforms.scipy import special as special
