@@ -8,6 +8,7 @@ from transforms import primitives as primitives
 from transforms import scipy as scipy
 from transforms import tree as tree
 from transforms import types as types
+from transforms.at import at as at
 from transforms.checks import check_grads as check_grads
 from transforms.control.checkpoint import checkpoint as checkpoint
 from transforms.control.checkpoint import name as name

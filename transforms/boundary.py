@@ -25,9 +25,13 @@ def check_outputs(transform: str, f: Callable[..., Any], out: Any, leaves: list[
         raise TypeError(
             message(transform, f"the function {name}", "return an array", "None", "add a return statement")
         )
-    for path, leaf in zip(tree.paths(out), leaves, strict=True):
-        if not isinstance(leaf, (Tracer, np.ndarray, np.generic, int, float, complex)):
+    for index, leaf in enumerate(leaves):
+        if not isinstance(leaf, _ARRAYS):
+            path = tree.paths(out)[index]
             place = f"the output of {name}" + (f" at {path!r}" if path else "")
             raise TypeError(
                 message(transform, place, "be an array", type(leaf).__name__, "return it through has_aux")
             )
+
+
+_ARRAYS = (Tracer, np.ndarray, np.generic, int, float, complex)

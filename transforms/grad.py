@@ -117,7 +117,7 @@ def _positions(name: str, positions: tuple[int, ...], count: int) -> tuple[int, 
 
 def _check_input(name: str, position: int, argument: Any, holomorphic: bool, allow_int: bool) -> None:
     for index, leaf in enumerate(tree.leaves(argument)):
-        dtype = type_of(leaf).dtype
+        dtype = leaf.dtype if hasattr(leaf, "dtype") else type_of(leaf).dtype
         if is_differentiable(dtype) and (dtype.kind == "c" or not holomorphic):
             continue
         if allow_int and dtype.kind in "biu":

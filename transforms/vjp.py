@@ -20,7 +20,8 @@ from transforms import tree
 from transforms.boundary import as_array, check_outputs
 from transforms.errors import message
 from transforms.primitive import Attributes, Forward, Primitive, PullbackPlan, Rule, zeros_of
-from transforms.tracer import Level, Tracer, dispatch, running, shape_error
+from transforms.primitives.shape import broadcast_to
+from transforms.tracer import Level, Tracer, bind, dispatch, running, shape_error
 from transforms.types import Array, ArrayType, Shape, is_differentiable, type_of
 
 
@@ -260,10 +261,12 @@ def fit_shape(x: Array, shape: Shape) -> Array:
     extra = len(x.shape) - len(shape)
     if extra > 0:
         x = np.add.reduce(x, axis=tuple(range(extra)))
+        if x.shape == shape:
+            return x
     axes = tuple(i for i, n in enumerate(x.shape, start=-len(x.shape)) if n != 1 and shape[i] == 1)
     if axes:
         x = np.add.reduce(x, axis=axes, keepdims=True)
-    return x if x.shape == shape else np.broadcast_to(x, shape)
+    return x if x.shape == shape else bind(broadcast_to, x, shape=shape)
 
 
 def fit_dtype(x: Array, dtype: np.dtype[Any]) -> Array:
@@ -308,7 +311,8 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
         out_leaves, out_structure = tree.flatten(out)
         check_outputs("vjp", f, out, out_leaves)
         values = [lower(level, leaf) for leaf in out_leaves]
-        aux = tree.map(lambda leaf: lower(level, leaf), aux)
+        if has_aux:
+            aux = tree.map(lambda leaf: lower(level, leaf), aux)
     entries = [x.entry if isinstance(x, VJPTracer) and x.level is level else None for x in out_leaves]
     input_entries = [x.entry if isinstance(x, VJPTracer) and x.level is level else None for x in inputs]
     out_types = [type_of(value) for value in values]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from transforms.at import at
 from transforms.primitive import implements
 from transforms.primitives.shape import as_array
 from transforms.types import Array
@@ -25,11 +26,11 @@ def _interp(x: Array, xp: Array, fp: Array, left: Any = None, right: Any = None,
     count = xp.shape[0]
     after = np.clip(np.searchsorted(xp, x, side="right"), min(1, count - 1), count - 1)
     before = np.maximum(after - 1, 0)
-    start, width = np.take(xp, before), np.take(xp, after) - np.take(xp, before)
-    height = np.take(fp, after) - np.take(fp, before)
+    x0, y0 = at(xp)[before].get(), at(fp)[before].get()
+    width, height = at(xp)[after].get() - x0, at(fp)[after].get() - y0
     steep = width == 0
     slope = np.where(steep, 0.0, height / np.where(steep, 1, width))
-    y = np.take(fp, before) + (x - start) * slope
+    y = y0 + (x - x0) * slope
     y = np.where(x < xp[0], fp[0] if left is None else left, y)
     return np.where(x > xp[-1], fp[-1] if right is None else right, y)
 
@@ -38,6 +39,6 @@ def _wrap(x: Array, xp: Array, fp: Array, period: Any) -> tuple[Array, Array, Ar
     """Map the points into one period, in order, with one more on each side."""
     x, xp = x % period, xp % period
     order = np.argsort(xp)
-    xp, fp = np.take(xp, order), np.take(fp, order)
+    xp, fp = at(xp)[order].get(), at(fp)[order].get()
     xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
     return x, xp, np.concatenate([fp[-1:], fp, fp[:1]])

@@ -22,15 +22,17 @@ def _polyfit(
     w: Array | None = None,
     cov: bool | str = False,
 ) -> Any:
-    x, y = as_array(x) + 0.0, as_array(y) + 0.0
-    powers = np.vander(x, int(deg) + 1)
+    dtype = np.result_type(as_array(x).dtype, as_array(y).dtype, np.float16)
+    x, y = as_array(x).astype(dtype), as_array(y).astype(dtype)
+    # np.vander makes float64 of float32.
+    powers = np.stack([x**power for power in range(int(deg), -1, -1)], axis=1)
     targets = y
     if w is not None:
         weights = as_array(w)
         powers = powers * weights[:, None]
         targets = y * weights.reshape((-1,) + (1,) * (y.ndim - 1))
     if rcond is None:
-        rcond = x.shape[0] * float(np.finfo(x.dtype).eps)
+        rcond = x.shape[0] * float(np.finfo(dtype).eps)
     scale = np.sqrt(np.sum(powers * powers, axis=0))
     scaled = powers / scale
     solution, residuals, rank, singular_values = np.linalg.lstsq(scaled, targets, rcond)

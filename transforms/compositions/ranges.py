@@ -9,6 +9,7 @@ import numpy as np
 from transforms.errors import message
 from transforms.primitive import implements
 from transforms.primitives.declare import promoted_dtype
+from transforms.primitives.shape import as_array
 from transforms.types import Array
 
 
@@ -46,7 +47,7 @@ def _counts(num: int, endpoint: bool) -> tuple[int, int]:
 def _floating(*ends: Array) -> tuple[Array, ...]:
     """Give all ends their common dtype; it is a floating one."""
     dtype = promoted_dtype(*ends, 0.0)
-    return tuple(np.multiply(end, 1).astype(dtype) for end in ends)
+    return tuple(as_array(end).astype(dtype) for end in ends)
 
 
 def _cast(samples: Array, dtype: Any) -> Array:
@@ -66,7 +67,7 @@ def _logspace(
     axis: int = 0,
 ) -> Array:
     if np.ndim(base):
-        start, stop, base = np.broadcast_arrays(start, stop, base)
+        start, stop, base = np.broadcast_arrays(*_floating(start, stop, base))
         base = np.expand_dims(base, axis)
     return _cast(np.power(base, np.linspace(start, stop, num, endpoint, axis=axis)), dtype)
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from transforms.errors import message
 from transforms.primitive import Joint, Primitive
 from transforms.primitives.declare import broadcast_shape, linear, move_axis
-from transforms.primitives.slicing import batch_base, filled, joint_dtype, or_zero
+from transforms.primitives.slicing import batch_front, filled, joint_dtype, or_zero
 from transforms.tracer import bind
 from transforms.types import Array, ArrayType, Shape
 
@@ -23,9 +24,18 @@ Axes = tuple[int, ...]
 
 
 def gathered_shape(shape: Shape, indices: Sequence[Any], axes: Axes, position: int) -> Shape:
-    """Return the shape of what index arrays select of an array of shape ``shape``."""
+    """Return the shape of what index arrays select of an array of shape ``shape``.
+
+    Raises:
+        IndexError: the index arrays do not broadcast.
+    """
     rest = [length for axis, length in enumerate(shape) if axis not in axes]
-    return (*rest[:position], *broadcast_shape(*indices), *rest[position:])
+    try:
+        selected = broadcast_shape(*indices)
+    except ValueError as error:
+        shapes = " and ".join(str(index.shape) for index in indices)
+        raise IndexError(message("index", "the index arrays", "broadcast", f"shapes {shapes}")) from error
+    return (*rest[:position], *selected, *rest[position:])
 
 
 # --- gather
@@ -59,7 +69,7 @@ def _batch_indices(size: int, indices: Sequence[Array], batch_axes: Sequence[int
     examples = np.arange(size).reshape((size,) + (1,) * rank)
     return [
         examples,
-        *(batch_base(index, axis, rank) for index, axis in zip(indices, batch_axes, strict=True)),
+        *(batch_front(index, axis, rank) for index, axis in zip(indices, batch_axes, strict=True)),
     ]
 
 
@@ -141,7 +151,7 @@ def _batch_scatter(
 ) -> tuple[Array, int]:
     base, updates, *indices = operands
     base_axis, updates_axis, *index_axes = batch_axes
-    base = batch_base(base, base_axis, len(shape))
+    base = batch_front(base, base_axis, len(shape))
     indexed = any(axis is not None for axis in index_axes)
     target = position if indexed else 0
     if updates_axis is not None:

@@ -107,7 +107,7 @@ class _NewAxis(NamedTuple):
     places: Array
 
 
-ALL = slice(None)
+_ALL = slice(None)
 
 
 def _each_names_an_axis(given: Sequence[Any]) -> bool:
@@ -127,7 +127,7 @@ def _expand(index: Any, shape: Shape) -> Sequence[Any]:
     given: Sequence[Any] = index if isinstance(index, tuple) else (index,)
     missing = len(shape) - len(given)
     if missing >= 0 and _each_names_an_axis(given):
-        return [*given, *[ALL] * missing] if missing else given
+        return [*given, *[_ALL] * missing] if missing else given
     read_entries = [_entry(entry) for entry in given]
     named = sum(_named_axes(entry) for entry in read_entries)
     if named > len(shape):
@@ -143,7 +143,7 @@ def _expand(index: Any, shape: Shape) -> Sequence[Any]:
     axis = 0
     for entry in read_entries:
         if entry is Ellipsis:
-            expanded += [Ellipsis, *[ALL] * (len(shape) - named)]
+            expanded += [Ellipsis, *[_ALL] * (len(shape) - named)]
             axis += len(shape) - named
         elif _is_mask(entry):
             expanded += _mask_places(entry, shape[axis : axis + entry.ndim], axis)

@@ -149,19 +149,19 @@ def _push_setitem(
     return bind(setitem, or_zero(base), or_zero(updates), **attributes)
 
 
-def batch_base(base: Array, axis: int | None, rank: int) -> Array:
-    """Return a base with its batch axis in front and as many further axes as an example has, or unbatched."""
+def batch_front(x: Array, axis: int | None, rank: int) -> Array:
+    """Return an operand with its batch axis in front of ``rank`` others; as it is if it is not batched."""
     if axis is None:
-        return base
-    base = move_axis(base, axis, 0)
-    return base.reshape(base.shape[:1] + (1,) * (rank - (base.ndim - 1)) + base.shape[1:])
+        return x
+    x = move_axis(x, axis, 0)
+    return x.reshape(x.shape[:1] + (1,) * (rank - (x.ndim - 1)) + x.shape[1:])
 
 
 def _batch_setitem(
     size: int, operands: Sequence[Array], axes: Sequence[int | None], index: BasicIndex, shape: Shape
 ) -> tuple[Array, int]:
-    base = batch_base(operands[0], axes[0], len(shape))
-    updates = batch_base(operands[1], axes[1], len(index.shape))
+    base = batch_front(operands[0], axes[0], len(shape))
+    updates = batch_front(operands[1], axes[1], len(index.shape))
     batch_index = BasicIndex((full_slice(size), *index.entries))
     return bind(setitem, base, updates, index=batch_index, shape=(size, *shape)), 0
 
