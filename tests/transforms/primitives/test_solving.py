@@ -137,7 +137,7 @@ def test_determinant_of_singular_matrices():
     expected = [[4, 4, -4], [-2, -2, 2], [0, 0, 0]]
     np.testing.assert_allclose(grad(np.linalg.det)(a), expected, atol=1e-13)
     same(grad(np.linalg.det)(np.zeros((2, 2))), np.zeros((2, 2)))
-    with pytest.raises(np.linalg.LinAlgError, match="Singular"):
+    with pytest.raises(ValueError, match="Singular matrix"):
         hessian(np.linalg.det)(np.zeros((2, 2)))
 
 

@@ -1,0 +1,56 @@
+"""Deep learning in plain NumPy: pure functions, and the transforms that differentiate them.
+
+>>> import numpy as np
+>>> import funcdl as fd
+>>> fd.grad(np.sin)(0.0)
+np.float64(1.0)
+"""
+
+from funcdl._engine import refuse_foreign_engine
+
+refuse_foreign_engine()
+
+from funcdl import data as data
+from funcdl import datasets as datasets
+from funcdl import functional as functional
+from funcdl import initializers as initializers
+from funcdl import losses as losses
+from funcdl import metrics as metrics
+from funcdl import nn as nn
+from funcdl import optim as optim
+from funcdl import plot as plot
+from funcdl import random as random
+from funcdl import regularizers as regularizers
+from funcdl import training as training
+from transforms import ArrayType as ArrayType
+from transforms import associative_scan as associative_scan
+from transforms import check_grads as check_grads
+from transforms import checkpoint as checkpoint
+from transforms import cond as cond
+from transforms import custom_jvp as custom_jvp
+from transforms import custom_vjp as custom_vjp
+from transforms import eval_shape as eval_shape
+from transforms import fori_loop as fori_loop
+from transforms import grad as grad
+from transforms import hessian as hessian
+from transforms import hvp as hvp
+from transforms import jacfwd as jacfwd
+from transforms import jacobian as jacobian
+from transforms import jacrev as jacrev
+from transforms import jit as jit
+from transforms import jvp as jvp
+from transforms import linearize as linearize
+from transforms import name as name
+from transforms import save_matmuls as save_matmuls
+from transforms import save_names as save_names
+from transforms import save_nothing as save_nothing
+from transforms import scan as scan
+from transforms import stage as stage
+from transforms import stop_gradient as stop_gradient
+from transforms import switch as switch
+from transforms import tree as tree
+from transforms import type_of as type_of
+from transforms import value_and_grad as value_and_grad
+from transforms import vjp as vjp
+from transforms import vmap as vmap
+from transforms import while_loop as while_loop
