@@ -24,9 +24,12 @@ from funcdl import regularizers as regularizers
 from funcdl import training as training
 from transforms import ArrayType as ArrayType
 from transforms import associative_scan as associative_scan
+from transforms import at as at
 from transforms import check_grads as check_grads
 from transforms import checkpoint as checkpoint
 from transforms import cond as cond
+from transforms import conv as conv
+from transforms import conv_transpose as conv_transpose
 from transforms import custom_jvp as custom_jvp
 from transforms import custom_vjp as custom_vjp
 from transforms import eval_shape as eval_shape
@@ -41,6 +44,7 @@ from transforms import jit as jit
 from transforms import jvp as jvp
 from transforms import linearize as linearize
 from transforms import name as name
+from transforms import reduce_window as reduce_window
 from transforms import save_matmuls as save_matmuls
 from transforms import save_names as save_names
 from transforms import save_nothing as save_nothing
@@ -49,6 +53,7 @@ from transforms import stage as stage
 from transforms import stop_gradient as stop_gradient
 from transforms import switch as switch
 from transforms import tree as tree
+from transforms import triangular_solve as triangular_solve
 from transforms import type_of as type_of
 from transforms import value_and_grad as value_and_grad
 from transforms import vjp as vjp

@@ -36,6 +36,10 @@ from transforms.jacobian import linearize as linearize
 from transforms.jit import jit as jit
 from transforms.jvp import jvp as jvp
 from transforms.primitives.casts import stop_gradient as stop_gradient
+from transforms.primitives.convolution import conv as conv
+from transforms.primitives.convolution import conv_transpose as conv_transpose
+from transforms.primitives.triangular import triangular_solve as triangular_solve
+from transforms.primitives.windows import reduce_window as reduce_window
 from transforms.types import ArrayType as ArrayType
 from transforms.types import type_of as type_of
 from transforms.vjp import vjp as vjp

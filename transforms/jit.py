@@ -8,8 +8,11 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from transforms.control.cache import ProgramCache
+from transforms.backends import DEVICE_BACKENDS, compile_graph
+from transforms.backends.placement import place
+from transforms.control.cache import ProgramCache, Traced
 from transforms.control.program import Program, call_program
+from transforms.errors import message
 from transforms.graph.ir import Graph
 from transforms.tracer import Tracer
 
@@ -44,6 +47,13 @@ class Lowered(NamedTuple):
         return repr(self.graph)
 
 
+class Shardings(NamedTuple):
+    """Where a backend with many devices puts the leaves of the arguments, and of the output."""
+
+    inputs: Any = None
+    outputs: Any = None
+
+
 class Jitted:
     """A function that runs as a compiled program. Made by `jit`."""
 
@@ -54,6 +64,7 @@ class Jitted:
         static_argnums: tuple[int, ...],
         static_argnames: tuple[str, ...],
         donate_argnums: tuple[int, ...],
+        shardings: Shardings,
     ) -> None:
         functools.update_wrapper(self, f)
         self.__name__: str = getattr(f, "__name__", "function")
@@ -62,6 +73,7 @@ class Jitted:
         self._static_argnums = static_argnums
         self._static_argnames = static_argnames
         self._donate_argnums = donate_argnums
+        self._shardings = shardings
         self._cache = ProgramCache(f, "jit", static_argnums, static_argnames)
         self._bound: weakref.WeakKeyDictionary[Any, Jitted] = weakref.WeakKeyDictionary()
 
@@ -71,8 +83,28 @@ class Jitted:
         if traced.captured or any(isinstance(leaf, Tracer) for leaf in leaves):
             outs = call_program(traced.program, self._backend, *leaves, *traced.captured)
         else:
-            outs = traced.program.compiled(self._backend)(*leaves)
+            outs = self._executable(traced, args, kwargs)(*leaves)
         return traced.structure.unflatten(outs)
+
+    def _executable(self, traced: Traced, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return the compiled program, with results on their device if the backend has one."""
+        program = traced.program
+        if self._backend not in DEVICE_BACKENDS:
+            return program.compiled(self._backend)
+
+        def compiled() -> Any:
+            statics = {n % len(args) for n in self._static_argnums if -len(args) <= n < len(args)}
+            placement = place(
+                {i: x for i, x in enumerate(args) if i not in statics},
+                {name: x for name, x in kwargs.items() if name not in self._static_argnames},
+                self._donate_argnums,
+                self._shardings.inputs,
+                traced.structure,
+                self._shardings.outputs,
+            )
+            return compile_graph(program.graph, self._backend, placement)
+
+        return program.derive(("on its device", self._backend), compiled)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Bind to an instance, as a method does; what the instance holds is static."""
@@ -87,6 +119,7 @@ class Jitted:
                 tuple(n - 1 for n in self._static_argnums if n > 0),
                 self._static_argnames,
                 tuple(n - 1 for n in self._donate_argnums if n > 0),
+                self._shardings,
             )
             self._bound[instance] = bound
         return bound
@@ -116,6 +149,8 @@ def jit(
     static_argnums: Numbers = (),
     static_argnames: Names = (),
     donate_argnums: Numbers = (),
+    in_shardings: Any = None,
+    out_shardings: Any = None,
 ) -> Any:
     """Compile a function: trace it once for each type of its arguments, and then run the program.
 
@@ -124,13 +159,18 @@ def jit(
 
     Args:
         f: a function of trees of arrays that returns a tree of arrays.
-        backend: what runs the program: "numpy".
+        backend: what runs the program: "numpy", or "xla", on the devices that JAX finds. The results of
+            "xla" are JAX arrays, which stay on their device.
         static_argnums: positions of arguments that are not traced: hashable values, on which the function may
             branch. Each value has a program of its own.
         static_argnames: names of arguments that are not traced. A name in the signature of ``f`` is static
             by position as well.
         donate_argnums: positions of arguments that are not used again after the call, so that a backend
             may write its results over them.
+        in_shardings: for "xla", a JAX sharding of all leaves of the arguments, or a tuple with a tree of
+            shardings for each traced positional argument. A leaf stands for a whole subtree, and None says
+            that the arrays are where they should be.
+        out_shardings: for "xla", a tree of shardings for the output, likewise.
 
     Returns:
         A function like ``f``, with the methods ``lower``, ``explain``, ``cache_size`` and ``clear_cache``.
@@ -139,7 +179,8 @@ def jit(
     Raises:
         ConcreteValueError: when called, if ``f`` branches on a traced value.
         TypeError: when called, if a leaf of the arguments is no array, or a static argument is not hashable.
-        ValueError: there is no such backend.
+        ValueError: there is no such backend, or it takes no shardings.
+        ImportError: when called, if JAX, which "xla" needs, is not installed.
 
     >>> import numpy as np
     >>> f = jit(lambda x: np.sin(x) ** 2)
@@ -153,11 +194,17 @@ def jit(
             static_argnums=static_argnums,
             static_argnames=static_argnames,
             donate_argnums=donate_argnums,
+            in_shardings=in_shardings,
+            out_shardings=out_shardings,
         )
+    backend = backend or DEFAULT_BACKEND
+    shardings = Shardings(in_shardings, out_shardings)
+    if backend not in DEVICE_BACKENDS and shardings != Shardings():
+        raise ValueError(message("jit", "in_shardings and out_shardings", "be None", shardings, "use backend='xla'"))
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     donated = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
-    return Jitted(f, backend or DEFAULT_BACKEND, (*numbers, *_positions(f, names)), names, donated)
+    return Jitted(f, backend, (*numbers, *_positions(f, names)), names, donated, shardings)
 
 
 def _positions(f: Callable[..., Any], names: tuple[str, ...]) -> list[int]:

@@ -114,11 +114,11 @@ def _public_name(frame: FrameType) -> str:
     """Return the name by which users know the function of a frame; nothing if it is a helper."""
     module, name = _module(frame), frame.f_code.co_qualname
     if "<locals>" in name:
-        wrapped = [frame.f_locals[key] for key in _WRAPPED if hasattr(frame.f_locals.get(key), "__wrapped__")]
-        plain = [frame.f_locals[key] for key in _WRAPPED if hasattr(frame.f_locals.get(key), "__module__")]
-        if not wrapped + plain:
+        # The wrapper that a decorator puts around a function keeps the function in a variable.
+        variables = (frame.f_locals.get(key) for key in _WRAPPED)
+        function = next((value for value in variables if hasattr(value, "__qualname__")), None)
+        if function is None:
             return ""
-        function = (wrapped + plain)[0]
         module, name = function.__module__, function.__qualname__
     library, *inner = module.split(".")
     if library == "numpy":

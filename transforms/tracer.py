@@ -99,6 +99,8 @@ def dispatch(primitive: Primitive, operands: Sequence[Array], attributes: Attrib
         return top.process(primitive, operands, attributes)
     try:
         return primitive.evaluate(*operands, **attributes)
+    except np.linalg.LinAlgError:
+        raise
     except ValueError as error:
         raise shape_error(primitive, operands, error) from error
 

@@ -192,6 +192,8 @@ class VJPLevel(Level):
         if self.outermost:
             try:
                 out = primitive.evaluate(*values, **attributes)
+            except np.linalg.LinAlgError:
+                raise
             except ValueError as error:
                 raise shape_error(primitive, values, error) from error
         else:

@@ -49,7 +49,7 @@ class BatchLevel(Level):
     def process(self, primitive: Primitive, operands: Sequence[Array], attributes: Attributes) -> Any:
         """Apply the primitive to all examples at once."""
         self.check_alive()
-        mine = [isinstance(x, BatchTracer) and x.level is self for x in operands]
+        mine = [self.holds(x) for x in operands]
         values = [x.value if is_mine else x for x, is_mine in zip(operands, mine, strict=True)]
         axes = [x.axis if is_mine else None for x, is_mine in zip(operands, mine, strict=True)]
         rule = primitive.batch
@@ -58,11 +58,40 @@ class BatchLevel(Level):
             rule = loop_rule(primitive)
         out, axis = rule(self.size, values, axes, **attributes)
         if primitive.multiple:
-            return tuple(self._attach(o, a) for o, a in zip(out, axis, strict=True))
-        return self._attach(out, axis)
+            return tuple(self.attach(o, a) for o, a in zip(out, axis, strict=True))
+        return self.attach(out, axis)
 
-    def _attach(self, value: Array, axis: int | None) -> Array:
+    def attach(self, value: Array, axis: int | None) -> Array:
+        """Return a tracer of a value that has the examples on an axis; the value itself if on none."""
         return value if axis is None else BatchTracer(self, value, axis)
+
+    def holds(self, x: Any) -> bool:
+        """Whether a value differs from example to example."""
+        return isinstance(x, BatchTracer) and x.level is self
+
+    def detach(self, x: Any, axis: int | None) -> Any:
+        """Return a value with the examples on an axis, repeated if it is the same for all of them.
+
+        Raises:
+            ValueError: ``axis`` is None and the value differs.
+        """
+        if axis is None:
+            if self.holds(x):
+                raise ValueError(
+                    message(
+                        "vmap",
+                        "an output whose out_axes is None",
+                        "be the same for all examples",
+                        f"one of type {x.type} that differs",
+                    )
+                )
+            return x
+        if self.holds(x):
+            axis = axis % x.value.ndim
+            return x.value if x.axis == axis else np.moveaxis(x.value, x.axis, axis)
+        shape = type_of(x).shape
+        axis = axis % (len(shape) + 1)
+        return np.broadcast_to(np.expand_dims(x, axis), (*shape[:axis], self.size, *shape[axis:]))
 
 
 _warned: set[str] = set()
@@ -135,15 +164,12 @@ def vmap(
         axes = [_normalize(name, axis, leaf) for axis, leaf in zip(axes, leaves, strict=True)]
         size = _batch_size(name, structure, leaves, axes, axis_size)
         with running(BatchLevel(size)) as level:
-            inputs = [
-                leaf if axis is None else BatchTracer(level, leaf, axis)
-                for leaf, axis in zip(leaves, axes, strict=True)
-            ]
+            inputs = [level.attach(leaf, axis) for leaf, axis in zip(leaves, axes, strict=True)]
             traced: Any = structure.unflatten(inputs)
             out = f(*traced[0], **traced[1])
             out_leaves, out_structure = tree.flatten(out)
             targets = tree.broadcast_prefix(out_axes, out, f"vmap({name}) out_axes", _is_none)
-            values = [_to_axis(level, leaf, axis) for leaf, axis in zip(out_leaves, targets, strict=True)]
+            values = [level.detach(leaf, axis) for leaf, axis in zip(out_leaves, targets, strict=True)]
         return out_structure.unflatten(values)
 
     return batched
@@ -190,25 +216,3 @@ def _batch_size(
     )
     listed += f", axis_size={axis_size}" if axis_size is not None else ""
     raise ValueError(message(f"vmap({name})", "the batched axes", "have one size", listed))
-
-
-def _to_axis(level: BatchLevel, leaf: Any, axis: int | None) -> Any:
-    batched = isinstance(leaf, BatchTracer) and leaf.level is level
-    if axis is None:
-        if batched:
-            raise ValueError(
-                message(
-                    "vmap",
-                    "an output whose out_axes is None",
-                    "be the same for all examples",
-                    f"one of type {leaf.type} that differs",
-                )
-            )
-        return leaf
-    if batched:
-        axis = axis % leaf.value.ndim
-        return leaf.value if leaf.axis == axis else np.moveaxis(leaf.value, leaf.axis, axis)
-    shape = type_of(leaf).shape
-    axis = axis % (len(shape) + 1)
-    expanded = np.expand_dims(leaf, axis)
-    return np.broadcast_to(expanded, (*shape[:axis], level.size, *shape[axis:]))

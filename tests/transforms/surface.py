@@ -12,20 +12,23 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import numpy.char
 import numpy.fft
 import numpy.lib.recfunctions
 import numpy.lib.scimath
+import numpy.polynomial
 import numpy.strings
 from numpy.lib import scimath
 from numpy.testing.overrides import get_overridable_numpy_array_functions, get_overridable_numpy_ufuncs
 
+# With SciPy's primitives, which are declared when they are first used.
+import transforms.primitives.special  # noqa: F401
 from transforms.primitive import FUNCTIONS, PRIMITIVES, UFUNCS, Refusal
 
 Call = Callable[[Any], Any]
 
 MATRIX = np.array([[0.3, 0.8], [0.55, 0.15]])
 INDEX = np.array([1, 0])
-WEIGHTS = np.array([1.0, 2.0])
 
 
 def resolve(name: str) -> Any:
@@ -53,7 +56,7 @@ def inner_ufuncs() -> Iterator[np.ufunc]:
 
 
 def _name(function: Any) -> str:
-    module = str(function.__module__).removeprefix("numpy").lstrip(".")
+    module = str(function.__module__).removeprefix("numpy").lstrip(".").replace("_scimath_impl", "scimath")
     return f"{module}.{function.__name__}".lstrip(".")
 
 
@@ -90,8 +93,12 @@ def _spd(x: Any) -> Any:
 
 
 _UFUNCS: dict[str, Call] = {
-    **_unary("absolute arccos arcsin arcsinh arctan arctanh cbrt cos cosh deg2rad degrees exp exp2 expm1 fabs"),
-    **_unary("log log10 log1p log2 negative positive rad2deg radians reciprocal sin sinh sqrt square tan tanh"),
+    **_unary(
+        "absolute arccos arcsin arcsinh arctan arctanh cbrt cos cosh deg2rad degrees exp exp2 expm1 fabs"
+    ),
+    **_unary(
+        "log log10 log1p log2 negative positive rad2deg radians reciprocal sin sinh sqrt square tan tanh"
+    ),
     **_unary("arccosh", 1.0),
     **_binary("add arctan2 copysign divide float_power fmax fmin fmod hypot logaddexp logaddexp2 maximum"),
     **_binary("minimum multiply power remainder subtract matmul matvec vecdot vecmat"),
@@ -156,14 +163,16 @@ _SHAPE: dict[str, Call] = {
     "vsplit": lambda x: np.vsplit(x, 2),
     "vstack": lambda x: np.vstack([x, x]),
     "where": lambda x: np.where(x > 0.5, x, 2 * x),
-    "lib.stride_tricks.sliding_window_view": lambda x: (
-        np.lib.stride_tricks.sliding_window_view(x.reshape(-1), 2)
+    "lib.stride_tricks.sliding_window_view": lambda x: np.lib.stride_tricks.sliding_window_view(
+        x.reshape(-1), 2
     ),
 }
 
 _REDUCTIONS: dict[str, Call] = {
     **_unary("amax amin average cumprod cumsum diff ediff1d max mean median min nancumprod nancumsum nanmax"),
-    **_unary("nanmean nanmedian nanmin nanprod nanstd nansum nanvar prod ptp sort std sum trapezoid unwrap var"),
+    **_unary(
+        "nanmean nanmedian nanmin nanprod nanstd nansum nanvar prod ptp sort std sum trapezoid unwrap var"
+    ),
     **_unary("unique unique_all unique_counts unique_inverse unique_values"),
     "cumulative_prod": lambda x: np.cumulative_prod(x, axis=0),
     "cumulative_sum": lambda x: np.cumulative_sum(x, axis=0),
@@ -216,12 +225,18 @@ _ELSE: dict[str, Call] = {
     "lib.scimath.power": lambda x: scimath.power(x - 0.5, 0.5),
 }
 
+_MATRIX_FUNCTIONS = (
+    "cond", "det", "diagonal", "inv", "matrix_norm", "matrix_transpose", "norm", "pinv", "qr", "slogdet",
+    "svdvals", "trace", "vector_norm",
+)  # fmt: skip
+
 _LINEAR_ALGEBRA: dict[str, Call] = {
-    **{name: lambda x, name=name: getattr(np, name)(x, 2 * x.T) for name in ("dot", "inner", "kron", "outer")},
+    **{
+        name: lambda x, name=name: getattr(np, name)(x, 2 * x.T) for name in ("dot", "inner", "kron", "outer")
+    },
     **{
         f"linalg.{name}": lambda x, name=name: getattr(np.linalg, name)(x + np.eye(2))
-        for name in ["cond", "det", "diagonal", "inv", "matrix_norm", "matrix_transpose", "norm", "pinv", "qr", "slogdet", "svdvals"]
-        + ["trace", "vector_norm"]
+        for name in _MATRIX_FUNCTIONS
     },
     **{
         f"linalg.{name}": lambda x, name=name: getattr(np.linalg, name)(_spd(x))
@@ -248,7 +263,20 @@ _LINEAR_ALGEBRA: dict[str, Call] = {
     "linalg.vecdot": lambda x: np.linalg.vecdot(x, x),
     **{
         f"fft.{name}": lambda x, name=name: getattr(np.fft, name)(x)
-        for name in ["fft", "fft2", "fftn", "fftshift", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "rfft", "rfft2", "rfftn"]
+        for name in [
+            "fft",
+            "fft2",
+            "fftn",
+            "fftshift",
+            "ifft",
+            "ifft2",
+            "ifftn",
+            "ifftshift",
+            "ihfft",
+            "rfft",
+            "rfft2",
+            "rfftn",
+        ]
     },
     **{
         f"fft.{name}": lambda x, name=name: getattr(np.fft, name)(_complex(x))
@@ -261,7 +289,9 @@ DIFFERENTIABLE: dict[str, Call] = {**_UFUNCS, **_SHAPE, **_REDUCTIONS, **_ELSE, 
 _INTEGERS = ("bitwise_and", "bitwise_or", "bitwise_xor", "gcd", "lcm", "left_shift", "right_shift")
 
 CONSTANT: dict[str, Call] = {
-    **_unary("ceil floor isfinite isinf isnan logical_not rint sign signbit trunc all any argmax argmin argsort"),
+    **_unary(
+        "ceil floor isfinite isinf isnan logical_not rint sign signbit trunc all any argmax argmin argsort"
+    ),
     **_unary("argwhere around count_nonzero fix flatnonzero iscomplex isneginf isposinf isreal lexsort"),
     **_unary("nanargmax nanargmin nonzero ones_like round zeros_like"),
     **_binary("equal floor_divide greater greater_equal less less_equal logical_and logical_or logical_xor"),

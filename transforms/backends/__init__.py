@@ -1,7 +1,8 @@
 """Backends: each turns a graph into something that runs it.
 
 A backend is a module ``transforms.backends.<name>`` with a function ``compile_graph(graph)`` that returns an
-`Executable`. It is imported when it is first asked for.
+`Executable` on NumPy arrays. It is imported when it is first asked for. One of `DEVICE_BACKENDS` also takes a
+`Placement` as second argument, and then gives results that stay on their device.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import importlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from transforms.backends.placement import Placement
 from transforms.errors import message
 from transforms.graph.ir import Graph
 from transforms.graph.passes import optimize
 from transforms.types import Array
 
-BACKENDS = ("numpy",)
+BACKENDS = ("numpy", "xla")
+DEVICE_BACKENDS = ("xla",)
 
 
 class Executable(Protocol):
@@ -28,8 +31,8 @@ class Executable(Protocol):
         """Return what was compiled, as text."""
 
 
-def compile_graph(graph: Graph, backend: str) -> Executable:
-    """Compile a graph with the backend of a name.
+def compile_graph(graph: Graph, backend: str, placement: Placement | None = None) -> Executable:
+    """Compile a graph with the backend of a name; a placement is for `DEVICE_BACKENDS`.
 
     Raises:
         ValueError: there is no such backend.
@@ -37,4 +40,5 @@ def compile_graph(graph: Graph, backend: str) -> Executable:
     if backend not in BACKENDS:
         raise ValueError(message("jit", "backend", f"be one of {', '.join(BACKENDS)}", repr(backend)))
     module: Any = importlib.import_module(f"transforms.backends.{backend}")
-    return module.compile_graph(optimize(graph))  # type: ignore[no-any-return]
+    options = () if placement is None else (placement,)
+    return module.compile_graph(optimize(graph), *options)  # type: ignore[no-any-return]

@@ -60,8 +60,9 @@ def _histogram_bin_edges(
         first, last = np.min(a), np.max(a)
     else:
         first, last = 0.0, 1.0
-    margin = np.where(np.equal(first, last), 0.5, 0.0)
-    return np.linspace(first - margin, last + margin, int(bins) + 1)
+    equal = np.equal(first, last)
+    first, last = np.where(equal, first - 0.5, first), np.where(equal, last + 0.5, last)
+    return np.linspace(first, last, int(bins) + 1)
 
 
 @implements(np.histogram)

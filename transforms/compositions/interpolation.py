@@ -21,7 +21,7 @@ def _interp(x: Array, xp: Array, fp: Array, left: Any = None, right: Any = None,
     """
     x, xp, fp = as_array(x), as_array(xp), as_array(fp)
     if period is not None:
-        x, xp, fp = _wrap(x, xp, fp, np.abs(period))
+        x, xp, fp = _wrap(x, xp, fp, abs(period))
         left = right = None
     count = xp.shape[0]
     after = np.clip(np.searchsorted(xp, x, side="right"), min(1, count - 1), count - 1)

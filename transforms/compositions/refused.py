@@ -28,19 +28,26 @@ _refuse_all(
 _refuse_all(
     (np.busday_count, np.busday_offset, np.is_busday, np.datetime_as_string),
     "it is a function of dates",
-    "an array of dates, outside the transformed function",
+    "make an array of dates outside the transformed function",
 )
 _refuse_all(
     (np.packbits, np.unpackbits),
     "it is about the memory of 8-bit integers",
-    "np.sum(bits << np.arange(8)[::-1], axis=-1), or (x[..., None] >> np.arange(8)[::-1]) & 1",
+    "write np.sum(bits << np.arange(8)[::-1], axis=-1), or (x[..., None] >> np.arange(8)[::-1]) & 1",
 )
+if "in1d" in vars(np):  # until NumPy 2.3
+    refuse(vars(np)["in1d"], "NumPy deprecates it", "write np.isin(a.ravel(), b)")
 # The name of a module stands for all its functions, so that it need not be imported for this.
 refuse(
     "numpy.lib.recfunctions",
     "a traced array has no fields",
-    "a dict of arrays, which every transform takes",
+    "use a dict of arrays, which every transform takes",
 )
-_STRINGS = ("it is a function of strings", "an array of strings, outside the transformed function")
+refuse(
+    "numpy.polynomial.polynomial",
+    "the code of that module turns its arguments into plain arrays",
+    "write np.polyval(c[::-1], x), or np.einsum of powers such as np.vander(x, n, increasing=True)",
+)
+_STRINGS = ("it is a function of strings", "make an array of strings outside the transformed function")
 refuse("numpy.strings", *_STRINGS)
 refuse("numpy.char", *_STRINGS)

@@ -118,27 +118,27 @@ def _halve(recipe: Recipe, wanted: tuple[int, ...]) -> _Halves:
     pulled = program.vjp(wanted)
     whole, back = pulled.forward.graph, pulled.backward.graph
     count = len(program.graph.outputs)
-    kept = tuple(
-        result for equation in whole.equations if recipe.policy(equation) for result in equation.results
+    chosen = {
+        result: None for equation in whole.equations if recipe.policy(equation) for result in equation.results
+    }
+    # What runs for its effect has had it in the forward pass.
+    again = [e for e in whole.equations if not e.primitive.effect and not chosen.keys() >= {*e.results}]
+    given = len(whole.outputs) - count + len(pulled.passed)
+    backward = remove_dead(
+        Graph(
+            (*whole.inputs, *chosen, *back.inputs[given:]),
+            tuple(dict((*whole.constants, *back.constants)).items()),
+            (*again, *back.equations),
+            back.outputs,
+        )
     )
-    # The backward graph has variables of its own for the residuals: rename them to those that give them.
-    given = (*whole.outputs[count:], *(whole.inputs[i] for i in pulled.passed))
-    renamed: dict[Any, Any] = dict(zip(back.inputs, given, strict=False))
-    equations = [
-        equation._replace(operands=tuple(renamed.get(x, x) for x in equation.operands))
-        for equation in back.equations
-    ]
-    again = [equation for equation in whole.equations if not set(equation.results) <= set(kept)]
-    backward = Graph(
-        (*whole.inputs, *kept, *back.inputs[len(given) :]),
-        (*whole.constants, *back.constants),
-        (*again, *equations),
-        tuple(renamed.get(x, x) for x in back.outputs),
-    )
-    forward = whole._replace(outputs=(*whole.outputs[:count], *kept))
+    read = {x for equation in backward.equations for x in equation.operands} | {*backward.outputs}
+    kept = tuple(x for x in chosen if x in read)
     return _Halves(
-        Program(remove_dead(forward), program.name),
-        Program(remove_dead(backward), f"recompute_{program.name}"),
+        Program(remove_dead(whole._replace(outputs=(*whole.outputs[:count], *kept))), program.name),
+        Program(
+            backward._replace(inputs=(*whole.inputs, *kept, *back.inputs[given:])), f"recompute_{program.name}"
+        ),
         pulled.differentiable,
     )
 
@@ -164,9 +164,9 @@ def _vjp(operands: Sequence[Array], wanted: tuple[int, ...], recipe: Recipe) -> 
 
 def _batch(
     size: int, operands: Sequence[Array], axes: Sequence[int | None], recipe: Recipe
-) -> tuple[tuple[Array, ...], tuple[int, ...]]:
-    results = _run(recipe._replace(program=recipe.program.batch(size, tuple(axes))), operands)
-    return tuple(results), (0,) * len(results)
+) -> tuple[tuple[Array, ...], tuple[int | None, ...]]:
+    batched = recipe.program.batch(size, tuple(axes))
+    return tuple(_run(recipe._replace(program=batched.program), operands)), batched.axes
 
 
 checkpoint_p = Primitive(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from transforms import tree
-from transforms.boundary import as_array
+from transforms.boundary import as_array, check_leaves
 from transforms.control.program import Program, call_program, make_program
 from transforms.errors import message
 from transforms.graph.ir import Graph, Variable
@@ -163,12 +163,16 @@ def _vjp(operands: Sequence[Array], wanted: tuple[int, ...], branches: Branches)
 
 def _batch(
     size: int, operands: Sequence[Array], axes: Sequence[int | None], branches: Branches
-) -> tuple[tuple[Array, ...], tuple[int, ...]]:
+) -> tuple[tuple[Array, ...], tuple[int | None, ...]]:
     index, inputs = operands[0], operands[1:]
-    batched = [program.batch(size, tuple(axes[1:])) for program in branches.programs]
     if axes[0] is None:
-        results = _run(Branches(tuple(batched), branches.backend), index, inputs)
-        return tuple(results), (0,) * len(results)
+        spread = [program.batch(size, tuple(axes[1:])).axes for program in branches.programs]
+        differs = tuple(any(axis is not None for axis in column) for column in zip(*spread, strict=True))
+        programs = (program.batch(size, tuple(axes[1:]), differs).program for program in branches.programs)
+        results = _run(Branches(tuple(programs), branches.backend), index, inputs)
+        return tuple(results), tuple(0 if d else None for d in differs)
+    everywhere = (True,) * len(branches.output_types)
+    batched = [program.batch(size, tuple(axes[1:]), everywhere).program for program in branches.programs]
     outs = [call_program(program, branches.backend, *inputs) for program in batched]
     chosen = list(outs[0])
     for i, candidates in enumerate(outs[1:], start=1):
@@ -210,14 +214,19 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any, b
     """
     if not branches:
         raise ValueError(message("switch", "branches", "have at least one function", "none"))
-    index = index if isinstance(index, Tracer) else np.asarray(index)
+    index = as_array(index)
     if index.shape != () or index.dtype.kind not in "iu":
         raise TypeError(message("switch", "the index", "be an integer of shape ()", type_of(index)))
+    return _choose("switch", np.clip(index, 0, len(branches) - 1), branches, operands, backend)
+
+
+def _choose(
+    where: str, index: Array, branches: Sequence[Callable[..., Any]], operands: Any, backend: str
+) -> Any:
     leaves, structure = tree.flatten(operands)
     leaves = [as_array(x) for x in leaves]
-    programs, captured, out_structure = _stage_branches("switch", branches, leaves, structure)
-    chosen = np.clip(index, 0, len(branches) - 1)
-    return out_structure.unflatten(_run(Branches(programs, backend), chosen, [*leaves, *captured]))
+    programs, captured, out_structure = _stage_branches(where, branches, leaves, structure)
+    return out_structure.unflatten(_run(Branches(programs, backend), index, [*leaves, *captured]))
 
 
 def cond(
@@ -249,12 +258,12 @@ def cond(
     >>> cond(True, np.sin, np.cos, 0.0)
     np.float64(0.0)
     """
-    pred = pred if isinstance(pred, Tracer) else np.asarray(pred)
+    pred = as_array(pred)
     if pred.shape != ():
         raise TypeError(
             message("cond", "pred", "have shape ()", pred.shape, "use np.where to choose elements")
         )
-    return switch((pred != 0).astype(np.int32), [false_fun, true_fun], *operands, backend=backend)
+    return _choose("cond", (pred == 0).astype(np.int32), (true_fun, false_fun), operands, backend)
 
 
 def _stage_branches(
@@ -263,7 +272,7 @@ def _stage_branches(
     """Stage functions of the same arguments; their programs take, after these, what any of them captures."""
     targets: list[np.dtype[Any] | None] | None = None
     while True:
-        staged = [_stage_branch(f, leaves, structure, targets) for f in functions]
+        staged = [_stage_branch(where, f, leaves, structure, targets) for f in functions]
         outputs = [program.graph.outputs for program, _, _ in staged]
         first = staged[0][2]
         for _, _, out in staged[1:]:
@@ -282,13 +291,14 @@ def _stage_branches(
 
 
 def _stage_branch(
-    f: Any, leaves: list[Array], structure: Any, targets: Any
+    where: str, f: Any, leaves: list[Array], structure: Any, targets: Any
 ) -> tuple[Program, list[Tracer], Any]:
     outs: list[Any] = []
 
     def flat(*args: Array) -> list[Array]:
         out = f(*structure.unflatten(args))
         values, spec = tree.flatten(out)
+        check_leaves(where, f, out, values)
         outs.append(spec.unflatten(range(len(values))))
         if targets is None:
             return values

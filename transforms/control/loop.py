@@ -333,20 +333,41 @@ def entry_type(stack: Array) -> ArrayType:
 
 def _batch(
     size: int, operands: Sequence[Array], axes: Sequence[int | None], loop: Loop
-) -> tuple[tuple[Array, ...], tuple[int, ...]]:
+) -> tuple[tuple[Array, ...], tuple[int | None, ...]]:
     consts, carry, stacks = loop.split(operands)
     const_axes, carry_axes, stack_axes = loop.split(axes)
+    outputs = len(loop.graph.outputs) - loop.carries
+    # What no example's values reach stays the same for all: a counter, say, that a condition reads.
+    spread = tuple(axis is not None for axis in carry_axes)
+    while True:
+        step_axes = (
+            *const_axes,
+            *(0 if is_spread else None for is_spread in spread),
+            *(None if axis is None else 0 for axis in stack_axes),
+        )
+        step = loop.program.batch(size, step_axes, (*spread, *(False,) * outputs))
+        reached = tuple(axis is not None for axis in step.axes[: loop.carries])
+        if reached == spread:
+            break
+        spread = reached
     carry = [
-        np.broadcast_to(x, (size, *type_of(x).shape)) if axis is None else np.moveaxis(x, axis, 0)
-        for x, axis in zip(carry, carry_axes, strict=True)
+        spread_out(x, axis, size) if is_spread else x
+        for x, axis, is_spread in zip(carry, carry_axes, spread, strict=True)
     ]
     stacks = [
         x if axis is None else np.moveaxis(x, axis, 1) for x, axis in zip(stacks, stack_axes, strict=True)
     ]
-    step_axes = (*const_axes, *(0 for _ in carry), *(None if axis is None else 0 for axis in stack_axes))
-    step = loop.program.batch(size, step_axes)
-    results = run_loop(loop._replace(program=step), consts, carry, stacks)
-    return tuple(results), (*(0 for _ in carry), *(1 for _ in results[loop.carries :]))
+    results = run_loop(loop._replace(program=step.program), consts, carry, stacks)
+    out_axes = (
+        *step.axes[: loop.carries],
+        *(None if axis is None else 1 for axis in step.axes[loop.carries :]),
+    )
+    return tuple(results), out_axes
+
+
+def spread_out(x: Array, axis: int | None, size: int) -> Array:
+    """Return a value with the examples on axis 0; repeated if it has them nowhere."""
+    return np.broadcast_to(x, (size, *type_of(x).shape)) if axis is None else np.moveaxis(x, axis, 0)
 
 
 scan_p = Primitive(

@@ -6,16 +6,18 @@ import importlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from transforms.graph.cut import cut
 from transforms.graph.ir import Graph, Variable
 from transforms.graph.passes import remove_dead, share_common
 from transforms.graph.stage import evaluate, stage_flat
 from transforms.jvp import jvp
 from transforms.primitive import Forward, Primitive, zeros_of
-from transforms.tracer import Tracer, bind
+from transforms.tracer import Tracer, bind, running
 from transforms.types import Array, ArrayType, is_differentiable, type_of
 from transforms.vjp import vjp
-from transforms.vmap import vmap
+from transforms.vmap import BatchLevel
 
 
 class Program:
@@ -49,7 +51,7 @@ class Program:
     @property
     def output_types(self) -> list[ArrayType]:
         """The types of the outputs."""
-        return [x.type if isinstance(x, Variable) else type_of(x) for x in self.graph.outputs]
+        return [type_of(x.type if isinstance(x, Variable) else x) for x in self.graph.outputs]
 
     def captured_first(self, count: int) -> Program:
         """Return the program with its last inputs, which `make_program` captured, before the others."""
@@ -77,9 +79,17 @@ class Program:
         """Return the programs of the forward pass and the pullback with respect to some inputs."""
         return self.derive(("vjp", wanted), lambda: _pull(self, wanted))  # type: ignore[no-any-return]
 
-    def batch(self, size: int, axes: tuple[int | None, ...]) -> Program:
-        """Return the program for many examples at once; each output has them on axis 0."""
-        return self.derive(("batch", size, axes), lambda: _batch(self, size, axes))  # type: ignore[no-any-return]
+    def batch(
+        self, size: int, axes: tuple[int | None, ...], spread: tuple[bool, ...] | None = None
+    ) -> Batched:
+        """Return the program for many examples at once.
+
+        Args:
+            size: how many.
+            axes: where the inputs have them; None for an input that is the same for all examples.
+            spread: which outputs have them even if they are the same for all examples; None for no output.
+        """
+        return self.derive(("batch", size, axes, spread), lambda: _batch(self, size, axes, spread))  # type: ignore[no-any-return]
 
 
 class Pushed(NamedTuple):
@@ -92,6 +102,18 @@ class Pushed(NamedTuple):
 
     program: Program
     active: tuple[bool, ...]
+
+
+class Batched(NamedTuple):
+    """A program for many examples at once.
+
+    Attributes:
+        program: from batched inputs to batched outputs.
+        axes: where the outputs have the examples: 0, or None for an output that is the same for all.
+    """
+
+    program: Program
+    axes: tuple[int | None, ...]
 
 
 class Pulled(NamedTuple):
@@ -116,9 +138,15 @@ def make_program(f: Callable[..., Any], types: Sequence[Any], name: str) -> tupl
 
     Returns:
         the program, and the tracers of other transforms that the function closes over; the program
-        takes these as further inputs, after the function's own.
+        takes these as further inputs, after the function's own. What the function returns as a Python
+        number, the program gives as an array, like every result of a primitive.
     """
     graph = share_common(remove_dead(stage_flat(f, types)))
+    numbers = {i: Variable(type_of(x)) for i, x in enumerate(graph.outputs) if not isinstance(x, Variable)}
+    graph = graph._replace(
+        constants=(*graph.constants, *((v, np.asarray(graph.outputs[i])) for i, v in numbers.items())),
+        outputs=tuple(numbers.get(i, x) for i, x in enumerate(graph.outputs)),
+    )
     captured = [(variable, value) for variable, value in graph.constants if isinstance(value, Tracer)]
     constants = tuple((v, x) for v, x in graph.constants if not isinstance(x, Tracer))
     inputs = (*graph.inputs, *(variable for variable, _ in captured))
@@ -184,16 +212,23 @@ def _pull(program: Program, wanted: tuple[int, ...]) -> Pulled:
     )
 
 
-def _batch(program: Program, size: int, axes: tuple[int | None, ...]) -> Program:
+def _batch(
+    program: Program, size: int, axes: tuple[int | None, ...], spread: tuple[bool, ...] | None
+) -> Batched:
+    out_axes: list[int | None] = []
+
     def batched(*inputs: Array) -> list[Array]:
-        f = vmap(lambda *xs: evaluate(program.graph, *xs), in_axes=axes, axis_size=size)
-        return f(*inputs)  # type: ignore[no-any-return]
+        with running(BatchLevel(size)) as level:
+            outs = evaluate(program.graph, *(level.attach(x, a) for x, a in zip(inputs, axes, strict=True)))
+            wanted = spread or (False,) * len(outs)
+            out_axes[:] = [0 if s or level.holds(x) else None for s, x in zip(wanted, outs, strict=True)]
+            return [level.detach(x, axis) for x, axis in zip(outs, out_axes, strict=True)]
 
     types = [
         t if axis is None else ArrayType((*v.type.shape[:axis], size, *v.type.shape[axis:]), v.type.dtype)
         for t, v, axis in zip(program.input_types, program.graph.inputs, axes, strict=True)
     ]
-    return _closed(batched, types, f"vmap_{program.name}")
+    return Batched(_closed(batched, types, f"vmap_{program.name}"), tuple(out_axes))
 
 
 # --- the primitive that calls a program
@@ -240,9 +275,9 @@ def _vjp_call(operands: Sequence[Array], wanted: tuple[int, ...], program: Progr
 
 def _batch_call(
     size: int, operands: Sequence[Array], axes: Sequence[int | None], program: Program, backend: str
-) -> tuple[tuple[Array, ...], tuple[int, ...]]:
-    outs = call_program(program.batch(size, tuple(axes)), backend, *operands)
-    return outs, (0,) * len(outs)
+) -> tuple[tuple[Array, ...], tuple[int | None, ...]]:
+    batched = program.batch(size, tuple(axes))
+    return call_program(batched.program, backend, *operands), batched.axes
 
 
 call = Primitive(

@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from transforms.control.loop import spread_out
 from transforms.control.program import Program, Pulled, call_program, make_program
 from transforms.errors import ConcreteValueError
-from transforms.graph.ir import Graph
+from transforms.graph.ir import Graph, Variable
 from transforms.primitive import Forward, NoRule, Primitive, zeros_of
 from transforms.tracer import Tracer, bind
 from transforms.types import Array, ArrayType, is_differentiable, type_of
+from transforms.vmap import loop_rule
 
 _STACK = ArrayType((), object)
 _ONCE = NoRule(
@@ -167,30 +169,43 @@ class Reversal(NamedTuple):
 
 def _vjp(operands: Sequence[Array], wanted: tuple[int, ...], loop: While) -> Any:
     condition_consts, consts, carry = loop.split(operands)
-    carried = range(len(consts), len(consts) + len(carry))
-    floating = [i for i in carried if is_differentiable(type_of(carry[i - len(consts)]).dtype)]
-    step_wanted = {w - len(condition_consts) for w in wanted if w >= len(condition_consts)}
-    chosen = tuple(sorted({*step_wanted, *floating}))
+    loop = _reading_all(loop)
+    consts = [*condition_consts, *consts]
+    carried = range(len(consts), len(operands))
+    floating = [i for i in carried if is_differentiable(type_of(operands[i]).dtype)]
+    summed = [i for i in wanted if len(condition_consts) <= i < len(consts)]
+    chosen = (*summed, *floating)
     reversal = Reversal(loop, loop.step.vjp(chosen), chosen)
     if _is_concrete(operands):
-        results, stack = _record(reversal, operands)
+        results, stack = _record(reversal, [*condition_consts, *consts, *carry])
     else:
-        *results, stack = bind(record_p, *operands, reversal=reversal)
+        *results, stack = bind(record_p, *condition_consts, *consts, *carry, reversal=reversal)
 
     def pullback(cotangents: list[Array | None]) -> list[Array | None]:
-        summed = [i for i in chosen if i < len(consts)]
         start = [
             *(zeros_of(type_of(consts[i])) for i in summed),
-            *(_or_zeros(cotangents[i - len(consts)], carry[i - len(consts)]) for i in floating),
+            *(_or_zeros(cotangents[i - len(consts)], operands[i]) for i in floating),
         ]
         if isinstance(stack, list):
             pulled = _replay(reversal, stack, consts, start)
         else:
             pulled = list(bind(replay_p, stack, *consts, *start, reversal=reversal))
-        shares = dict(zip((*summed, *floating), pulled, strict=True))
-        return [shares.get(w - len(condition_consts)) for w in wanted]
+        shares = dict(zip(chosen, pulled, strict=True))
+        return [shares.get(i) for i in wanted]
 
     return results, pullback
+
+
+def _reading_all(loop: While) -> While:
+    """Return the loop with the condition's consts among the step's, before its own."""
+
+    def make() -> Program:
+        extra = tuple(Variable(v.type) for v in loop.condition.graph.inputs[: loop.condition_consts])
+        graph = loop.step.graph
+        return Program(graph._replace(inputs=(*extra, *graph.inputs)), loop.step.name)
+
+    step = loop.step.derive(("reading_all", loop.condition), make)
+    return loop._replace(step=step, step_consts=loop.condition_consts + loop.step_consts)
 
 
 def _or_zeros(cotangent: Array | None, value: Array) -> Array:
@@ -239,7 +254,10 @@ def _replay(
 
 
 def _evaluate_record(*operands: Array, reversal: Reversal) -> tuple[Any, ...]:
-    carry, stack = _record(reversal, operands)
+    condition_consts, consts, carry = reversal.loop.split(operands)
+    # The stack outlives the call: a backend may write over the first carry after it.
+    carry = [np.array(x) for x in carry]
+    carry, stack = _record(reversal, [*condition_consts, *consts, *carry])
     box = np.empty((), object)
     box[()] = stack
     return (*carry, box)
@@ -264,44 +282,100 @@ def _infer_replay(stack: Any, *types: Any, reversal: Reversal) -> tuple[ArrayTyp
 
 def _batch(
     size: int, operands: Sequence[Array], axes: Sequence[int | None], loop: While
-) -> tuple[tuple[Array, ...], tuple[int, ...]]:
-    """Run until no example goes on; those that have stopped keep their carry."""
+) -> tuple[tuple[Array, ...], tuple[int | None, ...]]:
+    """Run until no example goes on, unless the condition is the same for all."""
     condition_consts, consts, carry = loop.split(operands)
     condition_axes, const_axes, carry_axes = loop.split(axes)
+    spread = tuple(axis is not None for axis in carry_axes)
+    while True:
+        now_axes = tuple(0 if is_spread else None for is_spread in spread)
+        condition = loop.condition.batch(size, (*condition_axes, *now_axes))
+        step = loop.step.batch(size, (*const_axes, *now_axes), spread)
+        differs = condition.axes[0] is not None
+        reached = tuple(differs or axis is not None for axis in step.axes)
+        if reached == spread:
+            break
+        spread = reached
     carry = [
-        np.broadcast_to(x, (size, *type_of(x).shape)) if axis is None else np.moveaxis(x, axis, 0)
-        for x, axis in zip(carry, carry_axes, strict=True)
+        spread_out(x, axis, size) if is_spread else x
+        for x, axis, is_spread in zip(carry, carry_axes, spread, strict=True)
     ]
-    conditions = loop.condition.batch(size, (*condition_axes, *(0 for _ in carry)))
-    steps = loop.step.batch(size, (*const_axes, *(0 for _ in carry)))
-    first, second = len(condition_consts), len(condition_consts) + len(consts)
+    if differs:
+        masked = _mask(_reading_all(loop), size, condition_axes, (*condition_axes, *const_axes))
+        return tuple(run_while(masked, [*condition_consts, *condition_consts, *consts, *carry])), now_axes
+    batched = loop._replace(condition=condition.program, step=step.program)
+    return tuple(run_while(batched, [*condition_consts, *consts, *carry])), now_axes
+
+
+def _mask(
+    loop: While, size: int, condition_axes: Sequence[int | None], step_axes: Sequence[int | None]
+) -> While:
+    """Return the loop for many examples, of which those that have stopped keep their carry.
+
+    Args:
+        loop: the loop of one example, whose step reads the condition's consts too.
+        size: how many examples.
+        condition_axes: where the condition's consts have them; the carry has them on axis 0.
+        step_axes: where the step's consts have them.
+    """
+    consts, count = loop.condition_consts, len(loop.step.graph.outputs)
+    carried = (0,) * count
+    condition = loop.condition.batch(size, (*condition_axes, *carried), (True,)).program
+    step = loop.step.batch(size, (*step_axes, *carried), (True,) * count).program
 
     def any_goes_on(*args: Array) -> list[Array]:
-        (going,) = call_program(conditions, loop.backend, *args)
+        (going,) = call_program(condition, loop.backend, *args)
         return [np.any(going)]
 
-    def step(*args: Array) -> list[Array]:
-        now = args[second:]
-        (going,) = call_program(conditions, loop.backend, *args[:first], *now)
-        after = call_program(steps, loop.backend, *args[first:second], *now)
+    def masked(*args: Array) -> list[Array]:
+        now = args[len(args) - count :]
+        (going,) = call_program(condition, loop.backend, *args[:consts], *now)
+        after = call_program(step, loop.backend, *args)
         return [
             np.where(going.reshape((size,) + (1,) * (new.ndim - 1)), new, old)
             for new, old in zip(after, now, strict=True)
         ]
 
-    types = [type_of(x) for x in (*condition_consts, *consts, *carry)]
-    batched = loop.step.derive(
-        ("while_batch", loop, size, tuple(axes)),
-        lambda: While(
-            make_program(any_goes_on, [*types[:first], *types[second:]], loop.condition.name)[0],
-            make_program(step, types, f"vmap_{loop.step.name}")[0],
-            first,
-            second,
-            loop.backend,
-        ),
-    )
-    results = run_while(batched, [*condition_consts, *condition_consts, *consts, *carry])
-    return tuple(results), (0,) * len(results)
+    def make() -> While:
+        return loop._replace(
+            condition=make_program(any_goes_on, condition.input_types, loop.condition.name)[0],
+            step=make_program(masked, step.input_types, f"vmap_{loop.step.name}")[0],
+        )
+
+    return step.derive(("mask", condition, loop), make)  # type: ignore[no-any-return]
+
+
+def _batched_reversal(reversal: Reversal, size: int) -> Reversal:
+    """Return the reversal of many examples that differ in all operands.
+
+    They must, because each example has cotangents of its own, even of what the examples share.
+    """
+    loop = reversal.loop
+
+    def make() -> Reversal:
+        masked = _mask(loop, size, (0,) * loop.condition_consts, (0,) * loop.step_consts)
+        return Reversal(masked, masked.step.vjp(reversal.wanted), reversal.wanted)
+
+    return loop.step.derive(("reversal", reversal, size), make)  # type: ignore[no-any-return]
+
+
+def _batch_record(
+    size: int, operands: Sequence[Array], axes: Sequence[int | None], reversal: Reversal
+) -> tuple[tuple[Array, ...], tuple[int, ...]]:
+    spread = [spread_out(x, axis, size) for x, axis in zip(operands, axes, strict=True)]
+    results = bind(record_p, *spread, reversal=_batched_reversal(reversal, size))
+    # One stack of shape () holds all examples; its axis only says that it does.
+    return results, (0,) * len(results)
+
+
+def _batch_replay(
+    size: int, operands: Sequence[Array], axes: Sequence[int | None], reversal: Reversal
+) -> tuple[tuple[Array, ...], tuple[int, ...]]:
+    if axes[0] is None:  # one loop, and many cotangents of its result
+        return loop_rule(replay_p)(size, operands, axes, reversal=reversal)  # type: ignore[return-value]
+    spread = [spread_out(x, axis, size) for x, axis in zip(operands[1:], axes[1:], strict=True)]
+    results = bind(replay_p, operands[0], *spread, reversal=_batched_reversal(reversal, size))
+    return results, (0,) * len(results)
 
 
 while_p = Primitive(
@@ -313,7 +387,7 @@ record_p = Primitive(
     infer=_infer_record,
     jvp=_ONCE,
     vjp=_ONCE,
-    batch=NoRule("its examples take different numbers of steps"),
+    batch=_batch_record,
     multiple=True,
 )
 replay_p = Primitive(
@@ -322,6 +396,6 @@ replay_p = Primitive(
     infer=_infer_replay,
     jvp=_ONCE,
     vjp=_ONCE,
-    batch=NoRule("its examples took different numbers of steps"),
+    batch=_batch_replay,
     multiple=True,
 )

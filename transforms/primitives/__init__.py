@@ -5,6 +5,8 @@ from transforms.primitives import casts as casts
 from transforms.primitives import choice as choice
 from transforms.primitives import complex_numbers as complex_numbers
 from transforms.primitives import contraction as contraction
+from transforms.primitives import convolution as convolution
+from transforms.primitives import convolve as convolve
 from transforms.primitives import creation as creation
 from transforms.primitives import cumulative as cumulative
 from transforms.primitives import decompositions as decompositions
@@ -43,3 +45,5 @@ from transforms.primitives import statistics as statistics
 from transforms.primitives import triangular as triangular
 from transforms.primitives import trigonometric as trigonometric
 from transforms.primitives import ufunc_methods as ufunc_methods
+from transforms.primitives import window_geometry as window_geometry
+from transforms.primitives import windows as windows

@@ -84,7 +84,7 @@ def _push_qr(tangents: Any, out: Any, a: Array) -> tuple[Array, Array]:
 def _pull_qr(cotangents: Any, out: Any, a: Array, wanted: Any) -> tuple[Array]:
     q, r = out
     q_bar, r_bar = (None if c is None else conjugate(c) for c in cotangents)
-    inner = 0.0
+    inner: Array = 0.0
     if r_bar is not None:
         inner = r_bar @ adjoint(r)
     if q_bar is not None:

@@ -64,7 +64,7 @@ def _einsum(
 
 
 @implements(np.einsum_path)
-def _einsum_path(*operands: Any, optimize: Any = "greedy", einsum_call: bool = False) -> Any:
+def _einsum_path(*operands: Any, optimize: Any = "greedy", einsum_call: Any = False) -> Any:
     subscripts, arrays = _split_operands(operands)
     stand_ins = [np.broadcast_to(np.empty((), x.dtype), x.shape) for x in arrays]
     return np.einsum_path(subscripts, *stand_ins, optimize=optimize, einsum_call=einsum_call)
@@ -100,11 +100,7 @@ def _plan(subscripts: str, shapes: tuple[Shape, ...], optimize: Any) -> Plan:
         raise ValueError(
             message("einsum", f"the subscripts {subscripts!r}", f"name {len(shapes)} operands", len(parts))
         )
-    inputs = _spell_ellipses(subscripts, parts, shapes)
-    dots = max((shape_rank for _, shape_rank in inputs), default=0)
-    names = tuple(labels for labels, _ in inputs)
-    unused = "".join(letter for letter in _LETTERS if letter not in subscripts)
-    ellipsis = unused[:dots]
+    names, ellipsis = _spell_ellipses(subscripts, parts, shapes)
     if arrow:
         output = right.replace("...", ellipsis)
     else:
@@ -123,19 +119,20 @@ def _plan(subscripts: str, shapes: tuple[Shape, ...], optimize: Any) -> Plan:
 
 def _spell_ellipses(
     subscripts: str, parts: Sequence[str], shapes: Sequence[Shape]
-) -> list[tuple[str, int]]:
-    """Give the axes under each ellipsis labels that line up from the right; say how many there are."""
-    unused = "".join(letter for letter in _LETTERS if letter not in subscripts)
+) -> tuple[tuple[str, ...], str]:
+    """Give the axes under the ellipses labels, which line up from the right; return those as well."""
     hidden = [len(shape) - len(part.replace("...", "")) for part, shape in zip(parts, shapes, strict=True)]
-    dots = max((n for n, part in zip(hidden, parts, strict=True) if "..." in part), default=0)
-    spelt = []
     for part, count, shape in zip(parts, hidden, shapes, strict=True):
         if count < 0 or (count and "..." not in part):
             raise ShapeError(
                 message("einsum", f"the subscripts {part!r}", "have a label for each axis", f"shape {shape}")
             )
-        spelt.append((part.replace("...", unused[dots - count : dots]), count if "..." in part else 0))
-    return spelt
+    dots = max(hidden)
+    ellipsis = "".join(letter for letter in _LETTERS if letter not in subscripts)[:dots]
+    names = tuple(
+        part.replace("...", ellipsis[dots - count :]) for part, count in zip(parts, hidden, strict=True)
+    )
+    return names, ellipsis
 
 
 def _check_labels(subscripts: str, inputs: Sequence[str], output: str, shapes: Sequence[Shape]) -> None:
@@ -213,9 +210,7 @@ def _drop_broadcast(x: Array, x_labels: str, y: Array, y_labels: str) -> tuple[A
     return x.reshape(tuple(x.shape[axis] for axis in keep)), "".join(x_labels[axis] for axis in keep)
 
 
-def _arrange(
-    x: Array, labels: str, groups: Sequence[str], lengths: dict[str, int], *, flat: bool
-) -> Array:
+def _arrange(x: Array, labels: str, groups: Sequence[str], lengths: dict[str, int], *, flat: bool) -> Array:
     """Bring the axes into the order of the groups; if ``flat``, make one axis of each after the first."""
     order = "".join(groups)
     if order != labels:

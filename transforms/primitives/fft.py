@@ -40,7 +40,8 @@ def _evaluate(x: Array, kind: str, axes: Axes, norm: str, length: int) -> Array:
 
 @functools.cache
 def _result_dtype(dtype: np.dtype[Any], kind: str) -> np.dtype[Any]:
-    return _EVALUATE[kind](np.zeros(1, dtype), (0,), "backward", 1).dtype
+    result: np.dtype[Any] = _EVALUATE[kind](np.zeros(1, dtype), (0,), "backward", 1).dtype
+    return result
 
 
 def _infer(x: Any, kind: str, axes: Axes, norm: str, length: int) -> ArrayType:
@@ -52,7 +53,9 @@ def _infer(x: Any, kind: str, axes: Axes, norm: str, length: int) -> ArrayType:
     return ArrayType(tuple(shape), _result_dtype(x.dtype, kind))
 
 
-def _pull(cotangent: Array, _out: None, x_type: ArrayType, kind: str, axes: Axes, norm: str, length: int) -> Array:
+def _pull(
+    cotangent: Array, _out: None, x_type: ArrayType, kind: str, axes: Axes, norm: str, length: int
+) -> Array:
     """Apply the transposed matrix: that of a complex transform is symmetric.
 
     A real transform stands for half of the spectrum and its mirror image, so on the way back each
@@ -84,7 +87,7 @@ def _batch(
     return bind(fft, x, axes=moved, **attributes), batch_axis
 
 
-fft = Primitive(
+fft: Primitive = Primitive(
     "fft",
     _evaluate,
     infer=_infer,
@@ -142,7 +145,9 @@ def _implement(kind: str) -> None:
         return _transform(kind, kind, a, _one(n), (axis,), norm)
 
     @implements(getattr(np.fft, f"{kind}2"))
-    def over_two(a: Any, s: Any = None, axes: Any = (-2, -1), norm: str | None = None, out: None = None) -> Array:
+    def over_two(
+        a: Any, s: Any = None, axes: Any = (-2, -1), norm: str | None = None, out: None = None
+    ) -> Array:
         refuse_out(f"fft.{kind}2", out)
         return _transform(f"{kind}2", kind, a, s, axes, norm)
 

@@ -84,7 +84,7 @@ def _matrix_rank(A: Array, tol: Any = None, hermitian: bool = False, *, rtol: An
 
 @implements(np.linalg.lstsq)
 def _lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Array, Array, Array, Array]:
-    """Solve by the pseudo-inverse, of which the derivatives at full or constant rank are those of the solution.
+    """Solve by the pseudo-inverse: the derivatives hold among matrices of the same rank.
 
     Whether there are residuals depends on the rank. Where its value is not known, in a staged or batched
     function, a tall matrix counts as one of full rank.
@@ -97,7 +97,7 @@ def _lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Array, Array, Ar
     cutoff = _default_cutoff(a) if rcond is None else float(rcond)
     solution = bind(pinv, a, cutoff=cutoff) @ b
     values = np.linalg.svdvals(a)
-    rank = np.count_nonzero(values > cutoff * values[:1])
+    rank: Array = np.count_nonzero(values > cutoff * values[:1])
     tall = a.shape[0] > a.shape[1] and (isinstance(rank, Tracer) or rank == a.shape[1])
     errors = np.atleast_1d(np.sum(np.abs(b - a @ solution) ** 2, axis=0))
     return solution, errors if tall else errors[:0], rank, values

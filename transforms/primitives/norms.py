@@ -67,7 +67,9 @@ def _of_matrices(x: Array, order: Any, axes: tuple[int, int], keepdims: bool) ->
         out = np.max(sums, axis=kept) if order > 0 else np.min(sums, axis=kept)
     else:
         raise ValueError(
-            message("linalg.norm", "ord of matrices", "be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf", repr(order))
+            message(
+                "linalg.norm", "ord of matrices", "be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf", repr(order)
+            )
         )
     return np.expand_dims(out, axes) if keepdims else out
 

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 
 from transforms.errors import ShapeError
-from transforms.primitive import Joint, implements
+from transforms.primitive import Joint, Primitive, implements
 from transforms.primitives.matrices import (
-    adjoint,
     check_matrices,
-    conjugate,
     inexact_dtype,
     real_dtype,
     stacked,
@@ -34,7 +32,7 @@ def _pull_solve(cotangent: Array, out: Array, a: Array, b_type: ArrayType, wante
     return (-(b_bar @ out.mT) if 0 in wanted else None), b_bar
 
 
-solve = stacked(
+solve: Primitive = stacked(
     "solve",
     np.linalg.solve,
     infer=_infer_solve,

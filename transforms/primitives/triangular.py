@@ -8,6 +8,7 @@ import numpy as np
 
 from transforms.errors import ShapeError
 from transforms.lazy import lazy_module
+from transforms.primitive import Primitive
 from transforms.primitives.matrices import check_matrices, inexact_dtype, stacked, triangle
 from transforms.tracer import bind
 from transforms.types import Array, ArrayType
@@ -66,7 +67,7 @@ def _pull_side(
     )
 
 
-triangular_solve_p = stacked(
+triangular_solve_p: Primitive = stacked(
     "triangular_solve",
     _evaluate,
     infer=_infer,

@@ -45,7 +45,7 @@ def explicit_padding(
     Args:
         function: for errors.
         padding: "VALID" for none; "SAME" for as much as gives ``ceil(length / stride)`` windows, the odd
-            element after; or an integer or a pair for each axis.
+            element after; or a pair for each axis, or a number that serves for pairs or for axes.
         lengths: of the axes.
         windows: the lengths that the windows cover, holes included.
         strides: of the windows.
@@ -62,9 +62,13 @@ def explicit_padding(
         raise ValueError(
             message(function, "padding", "be 'SAME', 'VALID' or a pair for each axis", repr(padding))
         )
+    if isinstance(padding, (int, np.integer)):
+        padding = (padding,) * len(lengths)
     pairs = tuple((p, p) if isinstance(p, (int, np.integer)) else tuple(p) for p in padding)
     if len(pairs) != len(lengths) or not all(len(pair) == 2 for pair in pairs):
-        raise ValueError(message(function, "padding", f"hold a pair for each of {len(lengths)} axes", padding))
+        raise ValueError(
+            message(function, "padding", f"hold a pair for each of {len(lengths)} axes", padding)
+        )
     return tuple((int(low), int(high)) for low, high in pairs)
 
 
@@ -81,12 +85,12 @@ def window_counts(
         raise ShapeError(
             message(function, f"the window {windows}", "fit into the padded axes", padded, "pad more")
         )
-    return tuple((n - window) // stride + 1 for n, window, stride in zip(padded, windows, strides, strict=True))
+    return tuple(
+        (n - window) // stride + 1 for n, window, stride in zip(padded, windows, strides, strict=True)
+    )
 
 
-def crop(
-    x: Array, first_axis: int, padding: Padding, dilation: Sequence[int]
-) -> tuple[Array, Padding]:
+def crop(x: Array, first_axis: int, padding: Padding, dilation: Sequence[int]) -> tuple[Array, Padding]:
     """Cut off what negative padding removes, and return what then remains to be padded, not negative."""
     index: list[slice] = [slice(None)] * first_axis
     rest = []
@@ -95,7 +99,10 @@ def crop(
         stop = length - min(max(-(high // step), 0), length - start)
         index.append(slice(start, stop))
         rest.append((low + start * step, high + (length - stop) * step))
-    if all(part.start == 0 and part.stop == n for part, n in zip(index[first_axis:], x.shape[first_axis:], strict=False)):
+    if all(
+        part.start == 0 and part.stop == n
+        for part, n in zip(index[first_axis:], x.shape[first_axis:], strict=False)
+    ):
         return x, padding
     return x[tuple(index)], tuple(rest)
 
@@ -110,10 +117,7 @@ def fill(x: Array, first_axis: int, padding: Padding, dilation: Sequence[int], v
         *(low + n + high for n, (low, high) in zip(spread, padding, strict=True)),
         *x.shape[first_axis + count :],
     )
-    if value == 0:
-        out = np.zeros(shape, x.dtype)
-    else:
-        out = np.full(shape, value, x.dtype)
+    out = np.zeros(shape, x.dtype) if value == 0 else np.full(shape, value, x.dtype)
     places = tuple(
         slice(low, low + n, step) if length else slice(0)
         for length, n, (low, _), step in zip(lengths, spread, padding, dilation, strict=True)

@@ -37,8 +37,8 @@ def logsumexp(
     Returns:
         The logarithm, or a pair of the logarithm of the absolute value and the sign.
 
-    >>> float(logsumexp(np.array([1000.0, 1000.0]))) == 1000.0 + np.log(2.0)
-    True
+    >>> round(float(logsumexp(np.array([1000.0, 1000.0]))), 6)
+    1000.693147
     """
     a = asarray(a)
     if b is None:
@@ -108,8 +108,8 @@ def multigammaln(a: Array, d: int) -> Array:
     Returns:
         An array like ``a``.
 
-    >>> float(multigammaln(np.array(3.0), 1)) == math.log(2.0)
-    True
+    >>> round(float(multigammaln(np.array(3.0), 1)), 6)
+    0.693147
     """
     a = asarray(a)
     constant = d * (d - 1) / 4 * math.log(math.pi)

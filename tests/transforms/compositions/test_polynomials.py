@@ -85,20 +85,22 @@ T = np.array([0.0, 0.5, 1.0, 2.0, 3.0])
 Y = np.array([1.0, 0.2, -0.3, 0.8, 2.0])
 W = np.array([1.0, 2.0, 0.5, 1.0, 1.5])
 
+PAIRS = np.stack([Y, W], axis=1)
+SCALE = "JAX scales it otherwise"
+
+
+def _fit(**options):
+    return lambda xp, x, y: xp.polyfit(x, y, 2, **options)
+
+
 FITS = [
-    Case("polyfit", lambda xp, x, y: xp.polyfit(x, y, 2), (T + 0.25, Y), tolerance=1e-7),
-    Case("weights", lambda xp, y, w: xp.polyfit(T.astype(y.dtype), y, 2, w=w), (Y, W), tolerance=1e-7),
-    Case("columns", lambda xp, y: xp.polyfit(T.astype(y.dtype), y, 1), (np.stack([Y, W], axis=1),), tolerance=1e-7),
-    Case(
-        "covariance",
-        lambda xp, x, y: xp.polyfit(x, y, 2, cov=True),
-        (T + 0.25, Y),
-        oracle="JAX scales it differently",
-    ),
-    Case(
-        "unscaled", lambda xp, x, y: xp.polyfit(x, y, 2, cov="unscaled"), (T + 0.25, Y), oracle="JAX scales it differently"
-    ),
-]  # fmt: skip
+    Case("polyfit", _fit(), (T + 0.25, Y), tolerance=1e-7),
+    Case("columns", _fit(), (T + 0.25, PAIRS), tolerance=1e-7),
+    Case("weights", lambda xp, x, y, w: xp.polyfit(x, y, 1, w=w), (T + 0.25, Y, W), tolerance=1e-7),
+    Case("covariance", _fit(cov=True), (T + 0.25, Y), oracle=SCALE),
+    Case("covariance-columns", _fit(cov=True), (T + 0.25, PAIRS), oracle=SCALE),
+    Case("unscaled", _fit(cov="unscaled"), (T + 0.25, Y), oracle=SCALE),
+]
 
 
 @parametrize(FITS)
@@ -113,7 +115,7 @@ def test_a_full_fit_returns_what_numpy_does():
 
 
 def test_a_covariance_needs_more_points_than_coefficients():
-    with pytest.raises(ValueError, match="the points must be more than the 3 coefficients for a covariance, got 3"):
+    with pytest.raises(
+        ValueError, match="the points must be more than the 3 coefficients for a covariance, got 3"
+    ):
         grad(lambda y: np.sum(np.polyfit(T[:3], y, 2, cov=True)[1]))(Y[:3])
-
-

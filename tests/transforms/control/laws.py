@@ -46,14 +46,14 @@ class Case(NamedTuple):
         name: for the test's identifier.
         function: ``function(xp, control, *args)`` returns an array or a tree of them.
         args: float64 arrays.
-        oracle: the function to ask JAX, where it cannot run the same code.
+        like: a function that means the same, for JAX to run where it cannot run the first.
         second: whether second derivatives are checked.
     """
 
     name: str
     function: Callable[..., Any]
     args: tuple[Any, ...]
-    oracle: Callable[..., Any] | None = None
+    like: Callable[..., Any] | None = None
     second: bool = True
 
 
@@ -135,7 +135,10 @@ def check_batches(f: Callable[..., Any], args: tuple[Any, ...], seeds: Any) -> N
 
 def ask_jax(case: Case, seeds: Any, tangents: Any) -> Any:
     """Return JAX's value, cotangents, tangent and second derivative, as trees of NumPy arrays."""
-    oracle = case.oracle or (lambda *args: case.function(jnp, JaxControl, *args))
+    function = case.like or case.function
+
+    def oracle(*args: Any) -> Any:
+        return function(jnp, JaxControl, *args)
 
     def gradient(*args: Any) -> Any:
         return jax.vjp(oracle, *args)[1](seeds)

@@ -63,7 +63,12 @@ CASES = [
     *(Case(f"matmul_{a}_{b}", lambda xp, x, y: x @ y, (real(*a), real(*b))) for a, b in MATMUL_SHAPES),
     Case("matmul_complex", lambda xp, x, y: xp.matmul(x, y), (compound(2, 3), compound(4, 3, 2))),
     Case("matmul_mixed", lambda xp, x, y: xp.matmul(x, y), (real(2, 3), compound(3, 2))),
-    Case("matmul_integers", lambda xp, x, y: x @ y, (np.arange(6).reshape(2, 3), real(3, 2)), single="NumPy promotes with int64"),
+    Case(
+        "matmul_integers",
+        lambda xp, x, y: x @ y,
+        (np.arange(6).reshape(2, 3), real(3, 2)),
+        single="NumPy promotes with int64",
+    ),
     Case("matmul_of_one_operand", lambda xp, x: x @ x.T, (real(2, 3),)),
     Case(
         "matmul_axes",
@@ -73,7 +78,13 @@ CASES = [
     ),
     *(
         Case(f"dot_{a}_{b}", lambda xp, x, y: xp.dot(x, y), (real(*a), real(*b)))
-        for a, b in [((3,), (3,)), ((2, 3), (3, 2)), ((), (2, 3)), ((2, 3), (4, 3, 2)), ((2, 2, 3), (4, 3, 2))]
+        for a, b in [
+            ((3,), (3,)),
+            ((2, 3), (3, 2)),
+            ((), (2, 3)),
+            ((2, 3), (4, 3, 2)),
+            ((2, 2, 3), (4, 3, 2)),
+        ]
     ),
     Case("dot_method", lambda xp, x: x.dot(x), (real(3, 3),)),
     Case("vdot", lambda xp, x, y: xp.vdot(x, y), (compound(2, 3), compound(2, 3))),
@@ -97,11 +108,20 @@ CASES = [
     Case("multi_dot", lambda xp, *xs: xp.linalg.multi_dot(xs), (real(2, 3), real(3, 4), real(4, 2))),
     Case("multi_dot_vectors", lambda xp, *xs: xp.linalg.multi_dot(xs), (real(3), real(3, 2), real(2))),
     *(
-        Case(f"matrix_power_{n}", lambda xp, x, n=n: xp.linalg.matrix_power(x, n), (real(2, 3, 3),), tolerance=1e-7)
+        Case(
+            f"matrix_power_{n}",
+            lambda xp, x, n=n: xp.linalg.matrix_power(x, n),
+            (real(2, 3, 3),),
+            tolerance=1e-7,
+        )
         for n in (-2, 0, 1, 3, 6)
     ),
     *(
-        Case(f"einsum_{subscripts}", lambda xp, *xs, s=subscripts: xp.einsum(s, *xs), tuple(real(*s) for s in shapes))
+        Case(
+            f"einsum_{subscripts}",
+            lambda xp, *xs, s=subscripts: xp.einsum(s, *xs),
+            tuple(real(*s) for s in shapes),
+        )
         for subscripts, *shapes in EINSUMS
     ),
     Case(
@@ -176,9 +196,13 @@ def test_wrong_shapes_are_shown(function, shapes):
 
 def test_einsum_says_what_is_wrong():
     x = np.ones((2, 3))
-    with pytest.raises(ShapeError, match=r"einsum: the operands' shapes must fit 'ij,jk', got \(2, 3\) and \(2, 3\)"):
+    with pytest.raises(
+        ShapeError, match=r"einsum: the operands' shapes must fit 'ij,jk', got \(2, 3\) and \(2, 3\)"
+    ):
         grad(lambda x: np.einsum("ij,jk", x, x).sum())(x)
-    with pytest.raises(ShapeError, match=r"the subscripts 'ijk' must have a label for each axis, got shape \(2, 3\)"):
+    with pytest.raises(
+        ShapeError, match=r"the subscripts 'ijk' must have a label for each axis, got shape \(2, 3\)"
+    ):
         grad(lambda x: np.einsum("ijk", x).sum())(x)
     with pytest.raises(ValueError, match=r"must name 1 operands, got 2"):
         grad(lambda x: np.einsum("ij,jk", x).sum())(x)

@@ -185,7 +185,10 @@ def test_batches_of_convolutions(axes, groups):
 
 def test_ties_share_equally():
     x = np.array([1.0, 2.0, 2.0, 0.0, 0.0, 0.0])
-    for kind, expected in (("max", [0, 0.5, 0.5, 1 / 3, 1 / 3, 1 / 3]), ("min", [1, 0, 0, 1 / 3, 1 / 3, 1 / 3])):
+    for kind, expected in (
+        ("max", [0, 0.5, 0.5, 1 / 3, 1 / 3, 1 / 3]),
+        ("min", [1, 0, 0, 1 / 3, 1 / 3, 1 / 3]),
+    ):
         gradient = grad(lambda x, kind=kind: reduce_window(x, kind, 3, strides=3).sum())(x)
         same(gradient, np.array(expected))
     tangent = jvp(lambda x: reduce_window(x, "max", 3, strides=3), (x,), (np.arange(6.0),))[1]
@@ -207,17 +210,45 @@ def test_pooling_of_integers():
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda x: conv(x, np.ones((3, 2, 2))), ShapeError, r"channels must fit .* got \(1, 4, 3\) and \(3, 2, 2\)"),
+        (
+            lambda x: conv(x, np.ones((3, 2, 2))),
+            ShapeError,
+            r"channels must fit .* got \(1, 4, 3\) and \(3, 2, 2\)",
+        ),
         (lambda x: conv(x, np.ones((3, 2))), ShapeError, r"as many axes .* got \(1, 4, 3\) and \(3, 2\)"),
-        (lambda x: conv(x, np.ones((5, 3, 2))), ShapeError, r"the window \(5,\) must fit into the padded axes, got \(4,\)"),
+        (
+            lambda x: conv(x, np.ones((5, 3, 2))),
+            ShapeError,
+            r"the window \(5,\) must fit into the padded axes, got \(4,\)",
+        ),
         (lambda x: conv(x, np.ones((3, 1, 2)), groups=3), ShapeError, r"must fit each other in 3 groups"),
-        (lambda x: conv(x, np.ones((3, 3, 2)), strides=0), ValueError, r"conv: strides must be a positive integer"),
+        (
+            lambda x: conv(x, np.ones((3, 3, 2)), strides=0),
+            ValueError,
+            r"conv: strides must be a positive integer",
+        ),
         (lambda x: conv(x, np.ones((3, 3, 2)), dilation=(1, 1)), ValueError, r"or 1 of them, got \(1, 1\)"),
-        (lambda x: conv(x, np.ones((3, 3, 2)), padding="FULL"), ValueError, r"padding must be .*, got 'FULL'"),
-        (lambda x: conv(x, np.ones((3, 3, 2)), padding=((1, 1),) * 2), ValueError, r"a pair for each of 1 axes"),
-        (lambda x: reduce_window(x, "mean", 2), ValueError, r"kind must be 'max', 'min' or 'sum', got 'mean'"),
+        (
+            lambda x: conv(x, np.ones((3, 3, 2)), padding="FULL"),
+            ValueError,
+            r"padding must be .*, got 'FULL'",
+        ),
+        (
+            lambda x: conv(x, np.ones((3, 3, 2)), padding=((1, 1),) * 2),
+            ValueError,
+            r"a pair for each of 1 axes",
+        ),
+        (
+            lambda x: reduce_window(x, "mean", 2),
+            ValueError,
+            r"kind must be 'max', 'min' or 'sum', got 'mean'",
+        ),
         (lambda x: reduce_window(x, "max", (1, 9, 1)), ShapeError, r"window \(1, 9, 1\) must fit"),
-        (lambda x: reduce_window(x, "max", 1, padding=(0, -1, 0)), ValueError, r"padding must not be negative"),
+        (
+            lambda x: reduce_window(x, "max", 1, padding=(0, -1, 0)),
+            ValueError,
+            r"padding must not be negative",
+        ),
         (lambda x: np.convolve(x[0, :, 0], x[0, :, 0], "part"), ValueError, r"convolve: mode must be one of"),
         (lambda x: np.convolve(x[0], x[0]), ShapeError, r"must be sequences .* got \(4, 3\) and \(4, 3\)"),
         (

@@ -76,7 +76,11 @@ CASES = [
         for a in [(3, 3), (4, 2), (2, 3)]
     ),
     Case("svd_full_of_square", lambda xp, x: tuple(xp.linalg.svd(x)), (real(3, 3),)),
-    Case("svd_hermitian", lambda xp, x: xp.linalg.svd(definite(x, xp), compute_uv=False, hermitian=True), (real(3, 3),)),
+    Case(
+        "svd_hermitian",
+        lambda xp, x: xp.linalg.svd(definite(x, xp), compute_uv=False, hermitian=True),
+        (real(3, 3),),
+    ),
     Case("svdvals", lambda xp, x: xp.linalg.svdvals(x), (compound(2, 3, 2),)),
     Case("svd_values_only", lambda xp, x: xp.linalg.svd(x, compute_uv=False), (real(3, 2),)),
     Case("eigh", lambda xp, x: tuple(xp.linalg.eigh(symmetric(x, xp))), (real(3, 3),)),
@@ -90,7 +94,12 @@ CASES = [
     Case("eigvalsh", lambda xp, x: xp.linalg.eigvalsh(symmetric(x, xp)), (compound(2, 3, 3),)),
     Case("eigvals_complex", lambda xp, x: xp.linalg.eigvals(x), (compound(3, 3),)),
     Case("eigvals_stack", lambda xp, x: xp.linalg.eigvals(x), (compound(2, 3, 3),)),
-    Case("eig_complex", lambda xp, x: tuple(xp.linalg.eig(x)), (compound(3, 3),), oracle="JAX has no rule for vectors"),
+    Case(
+        "eig_complex",
+        lambda xp, x: tuple(xp.linalg.eig(x)),
+        (compound(3, 3),),
+        oracle="JAX has no rule for vectors",
+    ),
     Case(
         "eig_rotation",
         lambda xp, x: tuple(xp.linalg.eig(x)),
@@ -114,7 +123,6 @@ def test_cholesky_has_a_hermitian_derivative():
 def test_results_have_numpys_names():
     def f(a):
         a = symmetric(a)
-        q, r = np.linalg.qr(a)
         return (
             np.linalg.eigh(a).eigenvalues.sum()
             + np.linalg.svd(a).S.sum()
@@ -138,7 +146,9 @@ def test_values_of_equal_size_are_differentiable():
 
 def test_what_completes_a_basis_has_no_derivative():
     x = real(3, 2)
-    with pytest.raises(NoRuleError, match=r"svd_full .*not determined by the matrix; use full_matrices=False"):
+    with pytest.raises(
+        NoRuleError, match=r"svd_full .*not determined by the matrix; use full_matrices=False"
+    ):
         vjp(np.linalg.svd, x)
     with pytest.raises(NoRuleError, match=r"qr_complete .*not determined by the matrix; use mode='reduced'"):
         vjp(lambda x: np.linalg.qr(x, mode="complete"), x)
