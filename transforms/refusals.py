@@ -25,6 +25,7 @@ _NUMPY = {
     "asarray": "t itself, or transforms.numpy.asarray(t)",
     "full": "np.broadcast_to(t, shape), or transforms.numpy.full(shape, t)",
     "arange": "t * np.arange(n), or transforms.numpy.arange(t)",
+    "pad": "np.where(np.pad(np.ones(x.shape, bool), width), np.pad(x, width), t)",
     "fromiter": "np.stack(list(values))",
     "take": "transforms.at(x)[t].get(), or np.take(x, t, axis) with a traced x",
     "vectorize.__call__": "vmap(function)(t), or transforms.numpy.vectorize(function)(t)",
@@ -73,9 +74,9 @@ def explain_number(call: str, got: str) -> str:
         got: what the tracer is.
     """
     caller = sys._getframe(3)
-    where, remedy = _library_call(caller) or _user_code(caller) or (call, _ANYTHING)
+    where, remedy = _library_call(caller) or _user_code(caller) or ("unknown code", _ANYTHING)
     return (
-        f"{where}: the argument must be a plain number, got {got}; a Python number would drop its "
+        f"{call}: the argument must be a plain number, got {got} in {where}; a Python number would drop its "
         f"derivative: write {remedy}, or call stop_gradient(t) if that is meant"
     )
 
@@ -160,9 +161,9 @@ def _for_call(call: ast.Call) -> str:
     """Return what to write for a call, by the name of what is called."""
     module, _, name = ast.unparse(call.func).rpartition(".")
     if module in ("math", "cmath"):
-        return f"np.{name}(t)"
-    if not module and name in ("float", "int", "complex"):
-        return "t itself"
+        return f"np.{name}(t), not {module}.{name}(t)"
+    if name in ("float", "int", "complex", "item", "tolist"):
+        return "t itself, which stays an array"
     of_numpy = module in ("np", "numpy")
     substitutes = _NUMPY if of_numpy or not module else _METHODS
     if name in substitutes:

@@ -24,7 +24,7 @@ from transforms.primitive import (
     Primitive,
     Refusal,
 )
-from transforms.refusals import explain_conversion
+from transforms.refusals import explain_conversion, explain_number
 from transforms.types import Array, ArrayType, Shape
 
 
@@ -232,7 +232,8 @@ class Tracer:
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        implementation = FUNCTIONS.get(function)
+        # The name of a module stands for those of its functions that have no entry.
+        implementation = FUNCTIONS.get(function) or FUNCTIONS.get(function.__module__)
         if implementation is None or isinstance(implementation, Refusal):
             _refuse(function, implementation)
         return implementation(*args, **kwargs)
@@ -243,11 +244,8 @@ class Tracer:
     # --- what would drop the derivative
 
     def _no_number(self, call: str) -> NoReturn:
-        raise ConcreteValueError(
-            f"{call}: the argument must be a plain number, got a value of type {self.type} traced by "
-            f"{self.level.transform}; a Python number would drop its derivative: keep it an array "
-            "(np.sin(t), not math.sin(t)), or call stop_gradient(t) if that is meant"
-        )
+        got = f"a value of type {self.type} traced by {self.level.transform}"
+        raise ConcreteValueError(explain_number(call, got))
 
     def __float__(self) -> float:
         self._no_number("float(t)")
@@ -297,6 +295,9 @@ class Tracer:
 
     def __contains__(self, value: Array) -> bool:
         return bool(np.any(self == value))
+
+    def __format__(self, spec: str) -> str:
+        return format(self.concrete(), spec) if spec else repr(self)
 
     def __repr__(self) -> str:
         return f"Traced({self.type}, {self.level.transform})"

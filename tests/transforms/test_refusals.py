@@ -29,6 +29,7 @@ IN_NUMPY = [
     (lambda t: np.mean([t, t]), r"numpy.mean: .* write np.stack\(\[t, u\]\)"),
     (lambda t: np.linalg.norm([t, t]), r"numpy.linalg.norm: .* write np.stack\(\[t, u\]\)"),
     (lambda t: np.full(3, t), r"numpy.full: .* write np.broadcast_to\(t, shape\), or transforms.numpy.full"),
+    (lambda t: np.pad(MATRIX, 1, constant_values=t), r"numpy.pad: .* write np.where\(np.pad\(np.ones"),
     (lambda t: np.r_[t, t], "write np.concatenate or np.stack for np.r_"),
     (lambda t: np.c_[t, t], r"np.stack\(..., axis=-1\) for np.c_"),
     (lambda t: np.mgrid[0:1:t], "write np.meshgrid of np.linspace"),
@@ -79,12 +80,12 @@ IN_USER_CODE = [
 ]
 
 NUMBERS = [
-    (lambda t: float(t), r"float\(t\): the argument must be a plain number, got .* traced by vjp"),
-    (lambda t: t.item(), r"the argument must be a plain number"),
-    (lambda t: math.sin(t), r"math.sin\(t\): .* write np.sin\(t\), or call stop_gradient\(t\)"),
+    (lambda t: float(t), r"float\(t\): the argument must be a plain number, got .* by vjp in float\(t\); "),
+    (lambda t: t.item(), r"t.item\(\): .* write t itself, which stays an array, or call stop_gradient\(t\)"),
+    (lambda t: math.sin(t), r"in math.sin\(t\); .* write np.sin\(t\), not math.sin\(t\), or"),
     (
         lambda t: scipy.integrate.quad(lambda x: x * t, 0, 1),
-        "scipy.integrate.quad: .* must be a plain number",
+        "in scipy.integrate.quad; .* with NumPy functions",
     ),
 ]
 
@@ -104,11 +105,11 @@ def test_a_conversion_to_a_number_names_the_call_and_the_remedy(call, text):
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (_assign, r"BUFFER\[0\] = ...: .* write x = transforms.at\(x\)\[index\].set\(t\)"),
-        (lambda t: BUFFER.fill(t), r"BUFFER.fill\(t\): .* write x = np.broadcast_to\(t, x.shape\)"),
+        (_assign, r"in BUFFER\[0\] = ...; .* write x = transforms.at\(x\)\[index\].set\(t\)"),
+        (lambda t: BUFFER.fill(t), r"in BUFFER.fill\(t\); .* write x = np.broadcast_to\(t, x.shape\)"),
         (
             lambda t: np.fromiter([t], float),
-            r"np.fromiter\(\[t\], float\): .* write np.stack\(list\(values\)\)",
+            r"in np.fromiter\(\[t\], float\); .* write np.stack\(list\(values\)\)",
         ),
     ],
 )

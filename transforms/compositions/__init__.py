@@ -8,7 +8,6 @@ from transforms.compositions import covariance as covariance
 from transforms.compositions import creation as creation
 from transforms.compositions import histograms as histograms
 from transforms.compositions import interpolation as interpolation
-from transforms.compositions import known_values as known_values
 from transforms.compositions import like as like
 from transforms.compositions import places as places
 from transforms.compositions import polynomial_fit as polynomial_fit

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.lib import scimath
 
-from transforms.compositions.known_values import known_values
 from transforms.primitive import implements
+from transforms.primitives.known_values import known_values
 from transforms.primitives.shape import as_array
 from transforms.types import Array
 
@@ -49,10 +49,12 @@ for _name in ("arccos", "arcsin", "arctanh"):
 
 @implements(scimath.logn)
 def _logn(n: Array, x: Array) -> Array:
-    return scimath.log(x) / scimath.log(n)
+    base = scimath.log(n)
+    # The logarithm of a Python number promotes weakly, as the number itself does.
+    return scimath.log(x) / (base.item() if isinstance(n, (int, float)) else base)
 
 
 @implements(scimath.power)
 def _power(x: Array, p: Array) -> Array:
     # np.power takes no negative integers as exponents of integers, and this function does.
-    return np.power(_widen("power", x, _negative), np.multiply(p, 1.0))
+    return np.power(_widen("power", x, _negative), p * 1.0)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from transforms.compositions.known_values import known_values
 from transforms.primitives.declare import promoted_dtype
+from transforms.primitives.known_values import known_values
 from transforms.tracer import Tracer
 from transforms.types import Array, Shape
 

@@ -11,24 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from transforms.errors import ConcreteValueError
 from transforms.primitive import implements
+from transforms.primitives.known_values import known_values
 from transforms.primitives.shape import as_array
-from transforms.tracer import Tracer
 from transforms.types import Array
 
 
 def _values(name: str, x: Any, substitute: str) -> Array:
-    """Return the values of an array, which determine the shape of the result."""
-    if not isinstance(x, Tracer):
-        return np.asarray(x)
-    try:
-        return np.asarray(x.concrete())
-    except ConcreteValueError as error:
-        raise ConcreteValueError(
-            f"numpy.{name}: the shape of the result must not depend on traced values, got an array of type "
-            f"{x.type} traced by {x.level.transform}; {substitute}"
-        ) from error
+    return known_values(f"numpy.{name}", "the shape of the result", x, substitute)
 
 
 # --- positions of what is not zero

@@ -33,6 +33,11 @@ def test_powers_and_logarithms_to_a_base():
         check_grads(lambda x: (scimath.power(x, 0.5), scimath.logn(2.0, x)), (x,))
 
 
+def test_python_numbers_do_not_widen():
+    got, _ = vjp(lambda x: (scimath.power(x, 0.5), scimath.logn(2, x)), OUTSIDE.astype(np.float32))
+    assert [x.dtype for x in got] == [np.complex64, np.complex64]
+
+
 def test_where_values_are_not_known_a_remedy_is_named():
     with pytest.raises(ConcreteValueError, match=r"numpy.lib.scimath.sqrt: .* got an array .*; use np.sqrt"):
         stage(scimath.sqrt)(OUTSIDE)
