@@ -11,7 +11,7 @@ import numpy as np
 from transforms import tree
 from transforms.errors import message
 from transforms.types import is_differentiable, type_of
-from transforms.vjp import vjp
+from transforms.vjp import record
 
 ArgNums = int | Sequence[int]
 
@@ -55,8 +55,6 @@ def value_and_grad(
     @functools.wraps(f)
     def with_gradient(*args: Any, **kwargs: Any) -> Any:
         chosen = _positions(name, positions, len(args))
-        for position in chosen:
-            _check_input(name, position, args[position], holomorphic, allow_int)
 
         def of_chosen(*values: Any) -> Any:
             everything = list(args)
@@ -65,10 +63,15 @@ def value_and_grad(
             return f(*everything, **kwargs)
 
         of_chosen.__name__ = name
-        out, pullback, *aux = vjp(of_chosen, *(args[position] for position in chosen), has_aux=has_aux)
+        for position in chosen:
+            _check_input(name, position, args[position], holomorphic, allow_int)
+        primals = tuple([args[position] for position in chosen])
+        recording = record(of_chosen, primals, "vjp", has_aux=has_aux)
+        out = recording.out_structure.unflatten(recording.values)
         dtype = _check_output(name, out, holomorphic)
-        gradients = pullback(np.ones((), dtype))
-        value = (out, aux[0]) if has_aux else out
+        entry = recording.outputs[0]
+        gradients = recording.pull([] if entry is None else [(entry, np.array(1, dtype))])
+        value = (out, recording.aux) if has_aux else out
         return value, gradients if several else gradients[0]
 
     return with_gradient
@@ -144,7 +147,7 @@ def _check_output(name: str, out: Any, holomorphic: bool) -> np.dtype[Any]:
                 f"grad({name})", "the output", "be one array", type(out).__name__, "use vjp or has_aux=True"
             )
         )
-    shape, dtype = type_of(out).shape, type_of(out).dtype
+    shape, dtype = type_of(out)
     if shape != ():
         raise TypeError(
             message(

@@ -11,7 +11,7 @@ from transforms import tree
 from transforms.boundary import as_array, check_outputs
 from transforms.errors import message
 from transforms.primitive import Attributes, Forward, Joint, Primitive, zeros_of
-from transforms.tracer import Level, Tracer, dispatch, running
+from transforms.tracer import Level, Tracer, dispatch
 from transforms.types import Array, ArrayType, is_differentiable, type_of
 from transforms.vjp import fit_dtype
 
@@ -157,7 +157,7 @@ def jvp(
     leaves, structure = tree.flatten(tuple(primals))
     leaves = [as_array(leaf) for leaf in leaves]
     shares = tree.flatten_up_to(structure, tuple(tangents), "jvp")
-    with running(JVPLevel("jvp")) as level:
+    with JVPLevel("jvp") as level:
         inputs = [
             leaf
             if share is None or not is_differentiable(leaf.dtype)

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
@@ -29,7 +28,7 @@ from transforms.types import Array, ArrayType, Shape
 
 
 class Level:
-    """One run of a transform.
+    """One run of a transform; a context manager that lasts as long as the run.
 
     Attributes:
         transform: the name of the transform, for errors.
@@ -45,6 +44,14 @@ class Level:
         self.birth = next(_births)
         self.alive = True
         self.outermost = not _running
+
+    def __enter__(self) -> Self:
+        _running.add(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.alive = False
+        _running.discard(self)
 
     def process(self, primitive: Primitive, operands: Sequence[Array], attributes: Attributes) -> Any:
         """Apply a primitive to operands of which at least one is a tracer of this level."""
@@ -64,20 +71,6 @@ _births = itertools.count()
 _running: set[Level] = set()
 _PLAIN = frozenset({np.ndarray, float, int, bool, complex, np.float32, np.float64, np.int64, np.bool_})
 _TRACERS: set[type] = set()
-
-L = TypeVar("L", bound=Level)
-
-
-@contextmanager
-def running(level: L) -> Iterator[L]:
-    """Keep a level alive for the time of a ``with`` block."""
-    _running.add(level)
-    try:
-        yield level
-    finally:
-        level.alive = False
-        _running.discard(level)
-
 
 def bind(primitive: Primitive, *operands: Array, **attributes: Any) -> Any:
     """Apply a primitive to operands that may be tracers of any levels."""

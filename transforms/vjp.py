@@ -11,6 +11,7 @@ Complex numbers follow JAX: a pullback multiplies by the derivative without conj
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from transforms.boundary import as_array, check_outputs
 from transforms.errors import message
 from transforms.primitive import Attributes, Forward, Primitive, PullbackPlan, Rule, zeros_of
 from transforms.primitives.shape import broadcast_to
-from transforms.tracer import Level, Tracer, bind, dispatch, running, shape_error
+from transforms.tracer import Level, Tracer, bind, dispatch, shape_error
 from transforms.types import Array, ArrayType, Shape, is_differentiable, type_of
 
 
@@ -187,7 +188,7 @@ class VJPLevel(Level):
             else:
                 values.append(operand)
             bit += bit
-        if primitive.vjp.__class__ is Forward:
+        if primitive.multiple and primitive.vjp.__class__ is Forward:
             return self._forward(primitive, key, parents, values, attributes)
         if self.outermost:
             try:
@@ -205,13 +206,15 @@ class VJPLevel(Level):
         plan = primitive.pullback_plans.get(key | bit) or primitive.pullback_plan(key | bit)
         for position in plan.drops:
             values[position] = None
-        for position in plan.types:
-            values[position] = type_of(values[position])
+        if plan.types:
+            for position in plan.types:
+                values[position] = type_of(values[position])
         tape = self.tape
-        tracer = VJPTracer(self, out, len(tape.shapes))
+        entries = tape.entries
+        tracer = VJPTracer(self, out, len(entries))
         tape.shapes.append(out.shape)
         tape.dtypes.append(out.dtype)
-        tape.entries.append((parents, plan, out if plan.keeps_out else None, values, attributes))
+        entries.append((parents, plan, out if plan.keeps_out else None, values, attributes))
         return tracer
 
     def _forward(
@@ -260,15 +263,22 @@ class VJPLevel(Level):
 
 def fit_shape(x: Array, shape: Shape) -> Array:
     """Sum out the axes along which a value was broadcast from ``shape``, or broadcast it to ``shape``."""
-    extra = len(x.shape) - len(shape)
-    if extra > 0:
-        x = np.add.reduce(x, axis=tuple(range(extra)))
-        if x.shape == shape:
-            return x
-    axes = tuple(i for i, n in enumerate(x.shape, start=-len(x.shape)) if n != 1 and shape[i] == 1)
+    extra, axes = _summed_axes(x.shape, shape)
+    if extra:
+        x = np.add.reduce(x, axis=extra)
     if axes:
         x = np.add.reduce(x, axis=axes, keepdims=True)
     return x if x.shape == shape else bind(broadcast_to, x, shape=shape)
+
+
+@functools.lru_cache(maxsize=4096)
+def _summed_axes(wide: Shape, shape: Shape) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the axes that ``shape`` does not have, and of the others those that it has with length one."""
+    extra = max(len(wide) - len(shape), 0)
+    rest = wide[extra:]
+    first = len(shape) - len(rest)
+    axes = tuple(i for i, n in enumerate(rest) if n != 1 and shape[first + i] == 1)
+    return tuple(range(extra)), axes
 
 
 def fit_dtype(x: Array, dtype: np.dtype[Any]) -> Array:
@@ -304,40 +314,83 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     >>> float(out), [float(cotangent) for cotangent in pullback(1.0)]
     (12.0, [4.0, 3.0])
     """
-    leaves, structure = tree.flatten(primals)
-    leaves = [as_array(leaf) for leaf in leaves]
-    with running(VJPLevel("vjp")) as level:
-        inputs = [level.record(leaf, None) if is_differentiable(leaf.dtype) else leaf for leaf in leaves]
-        result = f(*structure.unflatten(inputs))
-        out, aux = result if has_aux else (result, None)
-        out_leaves, out_structure = tree.flatten(out)
-        check_outputs("vjp", f, out, out_leaves)
-        values = [lower(level, leaf) for leaf in out_leaves]
-        if has_aux:
-            aux = tree.map(lambda leaf: lower(level, leaf), aux)
-    entries = [x.entry if isinstance(x, VJPTracer) and x.level is level else None for x in out_leaves]
-    input_entries = [x.entry if isinstance(x, VJPTracer) and x.level is level else None for x in inputs]
-    out_types = [type_of(value) for value in values]
-    tape = level.tape
+    recording = record(f, primals, "vjp", has_aux=has_aux)
+    out_types = [type_of(value) for value in recording.values]
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
-        shares = tree.flatten_up_to(out_structure, cotangent, "pullback")
+        shares = tree.flatten_up_to(recording.out_structure, cotangent, "pullback")
         seeds = [
             (entry, _as_cotangent(share, out_type))
-            for entry, share, out_type in zip(entries, shares, out_types, strict=True)
+            for entry, share, out_type in zip(recording.outputs, shares, out_types, strict=True)
             if entry is not None and share is not None
         ]
-        pulled = iter(tape.pull(seeds, [entry for entry in input_entries if entry is not None]))
-        cotangents = []
-        for leaf, entry in zip(leaves, input_entries, strict=True):
-            share = None if entry is None else next(pulled)
-            if entry is not None and share is None:
-                share = np.zeros(leaf.shape, leaf.dtype)
-            cotangents.append(share)
-        return structure.unflatten(cotangents)  # type: ignore[return-value]
+        return recording.pull(seeds)
 
-    out = out_structure.unflatten(values)
-    return (out, pullback, aux) if has_aux else (out, pullback)
+    out = recording.out_structure.unflatten(recording.values)
+    return (out, pullback, recording.aux) if has_aux else (out, pullback)
+
+
+class Recording(NamedTuple):
+    """One run of a function, and what it takes to go back through it.
+
+    Attributes:
+        tape: what the function did.
+        leaves: of the arguments.
+        structure: of the tuple of arguments.
+        inputs: the tape's entry for each leaf; None for one that is not differentiated.
+        values: the leaves of the output.
+        out_structure: of the output.
+        outputs: the tape's entry for each of these; None for one that does not depend on the inputs.
+        aux: what the function returned besides.
+    """
+
+    tape: Tape
+    leaves: list[Array]
+    structure: tree.Structure
+    inputs: list[int | None]
+    values: list[Array]
+    out_structure: tree.Structure
+    outputs: list[int | None]
+    aux: Any
+
+    def pull(self, seeds: Sequence[tuple[int, Array]]) -> tuple[Any, ...]:
+        """Pull cotangents of entries back to a tree like the tuple of arguments."""
+        pulled = self.tape.pull(seeds, [0 if entry is None else entry for entry in self.inputs])
+        cotangents = [
+            None if entry is None else np.zeros(leaf.shape, leaf.dtype) if share is None else share
+            for leaf, entry, share in zip(self.leaves, self.inputs, pulled, strict=True)
+        ]
+        return self.structure.unflatten(cotangents)  # type: ignore[return-value]
+
+
+def record(f: Callable[..., Any], primals: tuple[Any, ...], transform: str, *, has_aux: bool) -> Recording:
+    """Run a function on a new tape."""
+    leaves, structure = tree.flatten(primals)
+    leaves = [as_array(leaf) for leaf in leaves]
+    inputs: list[int | None] = []
+    tracers: list[Array] = []
+    with VJPLevel(transform) as level:
+        for leaf in leaves:
+            tracer = level.record(leaf, None) if is_differentiable(leaf.dtype) else leaf
+            inputs.append(None if tracer is leaf else tracer.entry)
+            tracers.append(tracer)
+        out = f(*structure.unflatten(tracers))
+        out, aux = out if has_aux else (out, None)
+        out_leaves, out_structure = tree.flatten(out)
+        check_outputs(transform, f, out, out_leaves)
+        mine = [leaf.__class__ is VJPTracer and leaf.level is level for leaf in out_leaves]
+        if has_aux:
+            aux = tree.map(lambda leaf: lower(level, leaf), aux)
+    return Recording(
+        level.tape,
+        leaves,
+        structure,
+        inputs,
+        [leaf.value if is_mine else leaf for leaf, is_mine in zip(out_leaves, mine, strict=True)],
+        out_structure,
+        [leaf.entry if is_mine else None for leaf, is_mine in zip(out_leaves, mine, strict=True)],
+        aux,
+    )
 
 
 def lower(level: VJPLevel, leaf: Any) -> Any:

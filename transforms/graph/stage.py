@@ -11,7 +11,7 @@ from transforms import tree
 from transforms.boundary import check_outputs
 from transforms.graph.ir import Equation, Graph, Operand, Variable, infer_results
 from transforms.primitive import Attributes, Primitive
-from transforms.tracer import Level, Tracer, dispatch, running
+from transforms.tracer import Level, Tracer, dispatch
 from transforms.types import Array, ArrayType, type_of
 
 
@@ -72,7 +72,7 @@ def stage_flat(f: Callable[..., Any], types: Sequence[Any]) -> Graph:
         f: the function.
         types: an array or `ArrayType` for each argument, or a number type (``float``) for a Python number.
     """
-    with running(StageLevel()) as level:
+    with StageLevel() as level:
         inputs = tuple(
             Variable(type_of(t()), weak=t) if isinstance(t, type) else Variable(type_of(t)) for t in types
         )

@@ -51,6 +51,8 @@ def parse_index(index: Any, shape: Shape) -> Index:
         IndexError: there are too many entries, one that is no index, or a place that does not exist.
         ConcreteValueError: there is a boolean mask that has no values while the function is traced.
     """
+    if index.__class__ is tuple and _points_at_elements(index, len(shape)):
+        return Index(None, index, tuple(range(len(index))), 0)
     expanded = _expand(index, shape)
     entries: list[Entry] = []
     arrays: list[Array] = []
@@ -81,6 +83,16 @@ def parse_index(index: Any, shape: Shape) -> Index:
         axis += 1
     position = _position(expanded) if arrays else 0
     return Index(None if trivial else BasicIndex(tuple(entries)), tuple(arrays), tuple(axes), position)
+
+
+def _points_at_elements(index: tuple[Any, ...], rank: int) -> bool:
+    """Say whether an index is an array of integers for each axis: the pick of labels in a loss."""
+    if len(index) != rank:
+        return False
+    for entry in index:
+        if entry.__class__ is not np.ndarray or not entry.ndim or entry.dtype.kind not in "iu":
+            return False
+    return rank > 0
 
 
 def _position(expanded: Sequence[Any]) -> int:
