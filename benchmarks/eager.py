@@ -125,7 +125,9 @@ def check_agreement() -> None:
     """Check that all contenders compute the same."""
     values = [call() for call in chain_contenders().values()]
     for value, gradient in values[1:]:
-        np.testing.assert_allclose(float(value), float(values[0][0]), rtol=1e-12)
+        np.testing.assert_allclose(
+            float(value.detach() if hasattr(value, "detach") else value), float(values[0][0]), rtol=1e-12
+        )
         np.testing.assert_allclose(np.asarray(gradient), values[0][1], rtol=1e-9)
     contenders = spiral_contenders()
     losses = {name: [float(step()) for _ in range(20)] for name, step in contenders.items()}

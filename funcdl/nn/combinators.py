@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from funcdl import random
-from funcdl.nn.layer import Layer, as_layer, within
+from funcdl.nn.layer import Layer, as_layer, from_function, within
 from transforms import eval_shape
 from transforms.errors import message
 from transforms.tree import Tree
@@ -77,6 +77,34 @@ def serial(*layers: Layer | Callable[[Any], Any]) -> Layer:
         return x, tuple(states) if has_state else state
 
     return Layer(init, apply, "serial", has_state)
+
+
+def lambda_(function: Callable[[Any], Any], *, name: str | None = None) -> Layer:
+    """A function as a layer without parameters, by a name of its own.
+
+    A function stands for a layer as it is; this gives it a name for errors.
+
+    Args:
+        function: of one array, or of one tree of arrays.
+        name: what errors call the layer; by default the function's own.
+
+    Returns:
+        A `Layer` without parameters.
+
+    Raises:
+        TypeError: ``function`` is not a function of an array.
+
+    >>> import numpy as np
+    >>> layer = lambda_(lambda x: x[..., ::-1], name="reverse")
+    >>> layer.name, layer((), np.array([1, 2, 3]))
+    ('reverse', array([3, 2, 1]))
+    """
+    if isinstance(function, Layer):
+        raise TypeError(
+            message("lambda_", "function", "be a function of an array", f"the layer {function.name}")
+        )
+    layer = as_layer("lambda_", function)
+    return layer if name is None else from_function(name, function)
 
 
 def _output_type(layer: Layer, params: Tree, state: Tree, x: Array | ArrayType) -> Tree:

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from funcdl import random
-from funcdl.nn.arguments import fraction
+from funcdl.nn.arguments import fraction, required_key
+from funcdl.nn.kernels import kernels, with_kernels
 from funcdl.nn.layer import Layer, as_layer, no_params
-from transforms import tree
-from transforms.errors import message
 from transforms.tree import Tree
 from transforms.types import Array, ArrayType
 
@@ -46,7 +45,7 @@ def dropout(rate: float) -> Layer:
     ) -> tuple[Array, Tree]:
         if not training:
             return x, state
-        return _drop(_required("dropout", key), x, keep), state
+        return _drop(required_key("dropout", key), x, keep), state
 
     return Layer(no_params, apply, "dropout")
 
@@ -85,11 +84,7 @@ def drop_connect(layer: Layer | Callable[[Any], Any], rate: float) -> Layer:
 
     def init(key: Array, x: Array | ArrayType) -> tuple[Tree, Tree]:
         params, state = inner.init(key, x)
-        paths = tree.paths(params)
-        if not any(map(_is_kernel, paths)):
-            raise ValueError(
-                message("drop_connect", "the layer", "have a kernel", f"{inner.name} with parameters {paths}")
-            )
+        kernels("drop_connect", inner, params)
         return params, state
 
     def apply(
@@ -97,28 +92,13 @@ def drop_connect(layer: Layer | Callable[[Any], Any], rate: float) -> Layer:
     ) -> tuple[Array, Tree]:
         if not training:
             return inner.apply(params, state, x)
-        mask_key, inner_key = random.split(_required("drop_connect", key))
-        leaves, structure = tree.flatten(params)
-        keys = random.split(mask_key, len(leaves))
-        masked = [
-            _drop(keys[index], leaf, keep) if _is_kernel(path) else leaf
-            for index, (path, leaf) in enumerate(zip(tree.paths(params), leaves, strict=True))
-        ]
-        return inner.apply(tree.unflatten(structure, masked), state, x, key=inner_key, training=True)
+        mask_key, inner_key = random.split(required_key("drop_connect", key))
+        found = kernels("drop_connect", inner, params)
+        keys = random.split(mask_key, len(found))
+        masked = {path: _drop(keys[index], found[path], keep) for index, path in enumerate(found)}
+        return inner.apply(with_kernels(params, masked), state, x, key=inner_key, training=True)
 
     return Layer(init, apply, "drop_connect", inner.has_state)
-
-
-def _is_kernel(path: str) -> bool:
-    return path.rsplit("/", 1)[-1] == "kernel"
-
-
-def _required(where: str, key: Array | None) -> Array:
-    if key is None:
-        raise ValueError(
-            message(where, "key", "be given while training", None, "pass apply a key made by random.split")
-        )
-    return key
 
 
 def _drop(key: Array, x: Array, keep: float) -> Array:
