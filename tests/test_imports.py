@@ -26,6 +26,7 @@ FLOORS = (
     ("grad",),
     ("jacobian",),
     ("control",),
+    ("debug",),
     ("backends",),
     ("jit",),
     ("checks",),

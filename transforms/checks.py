@@ -126,8 +126,10 @@ def _central_difference(f: Callable[..., Any], args: Any, tangents: Any, step: f
 
 
 def _inner(left: Any, right: Any) -> float:
-    pairs = zip(tree.leaves(left), tree.leaves(right), strict=True)
-    return float(sum(np.real(np.sum(x * y)) for x, y in pairs if _varies(x)))
+    """Return the inner product of two trees; None in the left one, for what has no derivative, is zero."""
+    leaves, structure = tree.flatten(right)
+    pairs = zip(tree.flatten_up_to(structure, left, "check_grads"), leaves, strict=True)
+    return float(sum(np.real(np.sum(x * y)) for x, y in pairs if x is not None and _varies(x)))
 
 
 def _compare(got: Any, expected: Any, tolerance: float, what: str) -> None:

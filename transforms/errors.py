@@ -6,6 +6,9 @@ Every message reads ``<callable>: <what> must <rule>, got <value>; <remedy>``. T
 
 from __future__ import annotations
 
+import sys
+from types import FrameType
+
 
 class TreeMismatchError(ValueError):
     """Two trees that must have the same structure differ; the message names the first path."""
@@ -39,3 +42,22 @@ def message(where: str, what: str, rule: str, got: object, remedy: str = "") -> 
     """
     text = f"{where}: {what} must {rule}, got {got}"
     return f"{text}; {remedy}" if remedy else text
+
+
+_LIBRARIES = ("transforms", "funcdl", "numpy", "scipy", "contextlib", "functools")
+
+
+def user_line() -> str:
+    """Return where the user's code is, as ``"file:line in function"``: the innermost frame of no library.
+
+    >>> user_line()
+    '<doctest ...user_line[0]>:1 in <module>'
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", ""))
+        in_doctest = frame.f_code.co_filename.startswith("<doctest")
+        if in_doctest or module.partition(".")[0] not in _LIBRARIES:
+            return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+        frame = frame.f_back
+    return "an unknown place"

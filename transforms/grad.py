@@ -147,7 +147,7 @@ def _check_output(name: str, out: Any, holomorphic: bool) -> np.dtype[Any]:
                 f"grad({name})", "the output", "be one array", type(out).__name__, "use vjp or has_aux=True"
             )
         )
-    shape, dtype = type_of(out)
+    shape, dtype = type_of(out).shape, type_of(out).dtype
     if shape != ():
         raise TypeError(
             message(

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from transforms.errors import ConcreteValueError, LeakedTracerError, RefusedError, ShapeError
+from transforms.errors import ConcreteValueError, LeakedTracerError, RefusedError, ShapeError, user_line
 from transforms.primitive import (
     FUNCTIONS,
     METHODS,
@@ -71,6 +71,7 @@ _births = itertools.count()
 _running: set[Level] = set()
 _PLAIN = frozenset({np.ndarray, float, int, bool, complex, np.float32, np.float64, np.int64, np.bool_})
 _TRACERS: set[type] = set()
+
 
 def bind(primitive: Primitive, *operands: Array, **attributes: Any) -> Any:
     """Apply a primitive to operands that may be tracers of any levels."""
@@ -178,8 +179,8 @@ class Tracer:
         """
         raise ConcreteValueError(
             f"{self.level.transform}: the traced function must not depend on an array's values, "
-            f"got one of type {self.type} where Python needs its value; use np.where, cond, "
-            "while_loop, or make it a static argument"
+            f"got one of type {self.type} where Python needs its value, at {user_line()}; use np.where, "
+            "cond, while_loop, or make it a static argument"
         )
 
     @property

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,7 +15,7 @@ from transforms import tree
 from transforms.boundary import as_array
 from transforms.errors import message
 from transforms.primitive import Attributes, NoRule, Primitive
-from transforms.tracer import Level, Tracer, dispatch, running
+from transforms.tracer import Level, Tracer, dispatch
 from transforms.types import Array, ArrayType, type_of
 
 
@@ -129,8 +132,59 @@ def loop_rule(primitive: Primitive) -> Callable[..., Any]:
     return rule
 
 
+class NamedAxis(NamedTuple):
+    """The axis of a `vmap` that has a name.
+
+    Attributes:
+        position: of the example, an integer of shape ().
+        size: the number of examples.
+    """
+
+    position: BatchTracer
+    size: int
+
+
+_named: ContextVar[Mapping[Any, NamedAxis]] = ContextVar("named axes", default=MappingProxyType({}))
+
+
+@contextmanager
+def _naming(level: BatchLevel, axis_name: Any) -> Iterator[None]:
+    """Let collectives find the axis of a level by name, for the time of a ``with`` block."""
+    axis = NamedAxis(BatchTracer(level, np.arange(level.size), 0), level.size)
+    token = _named.set({**_named.get(), axis_name: axis})
+    try:
+        yield
+    finally:
+        _named.reset(token)
+
+
+def named_axis(where: str, axis_name: Any) -> NamedAxis:
+    """Return the axis that has a name.
+
+    Raises:
+        NameError: no `vmap` that runs has an axis of this name.
+    """
+    named = _named.get()
+    if axis_name not in named:
+        raise NameError(
+            message(
+                where,
+                "the axis name",
+                f"be that of a vmap around the call ({', '.join(map(repr, named)) or 'there is none'})",
+                repr(axis_name),
+                "pass axis_name to vmap",
+            )
+        )
+    return named[axis_name]
+
+
 def vmap(
-    f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0, *, axis_size: int | None = None
+    f: Callable[..., Any],
+    in_axes: Any = 0,
+    out_axes: Any = 0,
+    *,
+    axis_size: int | None = None,
+    axis_name: Any = None,
 ) -> Callable[..., Any]:
     """Turn a function of one example into a function of a batch of them.
 
@@ -142,6 +196,7 @@ def vmap(
         out_axes: where the examples go in the output, likewise; None for an output that is the same for
             all of them.
         axis_size: the number of examples, needed where no argument has an axis of them.
+        axis_name: a hashable by which collectives (`psum` and others) find the axis.
 
     Returns:
         A function like ``f``. Its keyword arguments are batched along axis 0.
@@ -163,10 +218,11 @@ def vmap(
         leaves = [as_array(leaf) for leaf in leaves]
         axes = [_normalize(name, axis, leaf) for axis, leaf in zip(axes, leaves, strict=True)]
         size = _batch_size(name, structure, leaves, axes, axis_size)
-        with running(BatchLevel(size)) as level:
+        with BatchLevel(size) as level:
             inputs = [level.attach(leaf, axis) for leaf, axis in zip(leaves, axes, strict=True)]
             traced: Any = structure.unflatten(inputs)
-            out = f(*traced[0], **traced[1])
+            with nullcontext() if axis_name is None else _naming(level, axis_name):
+                out = f(*traced[0], **traced[1])
             out_leaves, out_structure = tree.flatten(out)
             targets = tree.broadcast_prefix(out_axes, out, f"vmap({name}) out_axes", _is_none)
             values = [level.detach(leaf, axis) for leaf, axis in zip(out_leaves, targets, strict=True)]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import operator
+from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from transforms import tree
 from transforms.boundary import check_outputs
-from transforms.control.program import Program, make_program
+from transforms.control.program import Program, make_program, weak_kind
 from transforms.errors import message
 from transforms.tracer import Tracer
 from transforms.types import Array
@@ -25,6 +29,12 @@ class Traced(NamedTuple):
     program: Program
     captured: list[Tracer]
     structure: tree.Structure
+
+
+# Leaves of these classes have a shape and a dtype, and are never traced.
+ARRAYS = frozenset({np.ndarray, *np.sctypeDict.values()})
+_shape_and_dtype = operator.attrgetter("shape", "dtype")
+_KEPT_REASONS = 100
 
 
 class ProgramCache:
@@ -50,7 +60,7 @@ class ProgramCache:
         self._static_argnums = static_argnums
         self._static_argnames = static_argnames
         self._programs: dict[Any, Traced] = {}
-        self.reasons: list[str] = []
+        self.reasons: deque[str] = deque(maxlen=_KEPT_REASONS)
 
     def __len__(self) -> int:
         return len(self._programs)
@@ -63,7 +73,10 @@ class ProgramCache:
     def look_up(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Traced, list[Any]]:
         """Return the program for these arguments, traced now if it is the first time, and their leaves."""
         leaves, structure, statics = self._split(args, kwargs)
-        signature = tuple([_signature(self._where, leaf) for leaf in leaves])
+        if ARRAYS.issuperset(map(type, leaves)):
+            signature = tuple(map(_shape_and_dtype, leaves))
+        else:
+            signature = tuple([_signature(self._where, leaf) for leaf in leaves])
         traced = self._programs.get((structure, signature, statics))
         if traced is None:
             traced = self._trace(leaves, structure, signature, statics)
@@ -81,7 +94,8 @@ class ProgramCache:
         dynamic = tuple(None if i in statics else x for i, x in enumerate(args))
         dynamic_named = {name: x for name, x in kwargs.items() if name not in names}
         leaves, structure = tree.flatten((dynamic, dynamic_named))
-        frozen = tuple({**statics, **names}.items())
+        # With their types, because 1, 1.0 and True are equal.
+        frozen = tuple((place, type(x), x) for place, x in {**statics, **names}.items())
         try:
             hash(frozen)
         except TypeError as error:
@@ -97,7 +111,7 @@ class ProgramCache:
         return leaves, structure, frozen
 
     def _trace(self, leaves: list[Any], structure: tree.Structure, signature: Any, statics: Any) -> Traced:
-        self.reasons.append(self._reason(structure, signature, statics))
+        reason = self._reason(structure, signature, statics)
         out_structure: list[tree.Structure] = []
 
         def flat(*tracers: Array) -> list[Array]:
@@ -110,15 +124,17 @@ class ProgramCache:
 
         types = [s if isinstance(s, type) else leaf for s, leaf in zip(signature, leaves, strict=True)]
         program, captured = make_program(flat, types, self._name)
+        self.reasons.append(reason)
         traced = Traced(program, captured, out_structure[0])
         if not captured:
             self._programs[structure, signature, statics] = traced
         return traced
 
     def _reason(self, structure: tree.Structure, signature: Any, statics: Any) -> str:
-        if not self._programs:
+        known = list(self._programs)  # at once, because other threads trace too
+        if not known:
             return f"{self._name}: traced for the first time, for {_listed(signature)}"
-        for other_structure, other_signature, other_statics in self._programs:
+        for other_structure, other_signature, other_statics in known:
             if other_structure == structure and other_statics == statics:
                 changed = [
                     f"{_shown(old)} became {_shown(new)}"
@@ -127,8 +143,9 @@ class ProgramCache:
                 ]
                 listed = ", ".join(changed)
                 return f"{self._name}: traced again, because the type of an argument changed: {listed}"
-        if any(other == structure for other, _, _ in self._programs):
-            return f"{self._name}: traced again, because a static argument changed to {statics}"
+        if any(other == structure for other, _, _ in known):
+            changed_to = {place: value for place, _, value in statics}
+            return f"{self._name}: traced again, because a static argument changed to {changed_to}"
         return f"{self._name}: traced again, because the tree of the arguments changed to {structure}"
 
 
@@ -136,25 +153,25 @@ def _merge(dynamic: Any, statics: Any) -> tuple[tuple[Any, ...], dict[str, Any]]
     args, kwargs = dynamic
     if statics is None:
         return args, kwargs
-    values = dict(statics)
+    values = {place: value for place, _, value in statics}
     named = {name: value for name, value in values.items() if isinstance(name, str)}
     return tuple(values.get(i, x) for i, x in enumerate(args)), {**kwargs, **named}
 
 
 def _signature(where: str, leaf: Any) -> Any:
     """Return what of a leaf the program depends on: its shape and dtype, or that it is a Python number."""
-    kind = leaf.__class__
-    if kind is float or kind is int or kind is bool or kind is complex:
+    kind = weak_kind(leaf)
+    if kind is not None:
         return kind
     try:
-        return (leaf.shape, leaf.dtype)
+        return _shape_and_dtype(leaf)
     except AttributeError:
         raise TypeError(
             message(
                 where,
                 "each leaf of the arguments",
                 "be an array or a number",
-                f"{leaf!r} of type {kind.__name__}",
+                f"{leaf!r} of type {type(leaf).__name__}",
                 "name the argument in static_argnums or static_argnames",
             )
         ) from None

@@ -10,7 +10,7 @@ from transforms import tree
 from transforms.boundary import as_array
 from transforms.control.cache import ProgramCache
 from transforms.control.program import Program, call_program
-from transforms.graph.ir import Equation, Graph
+from transforms.graph.ir import Equation, Graph, Variable
 from transforms.graph.passes import remove_dead
 from transforms.primitive import Forward, Primitive, zeros_of
 from transforms.primitives.declare import elementwise
@@ -119,7 +119,12 @@ def _halve(recipe: Recipe, wanted: tuple[int, ...]) -> _Halves:
     whole, back = pulled.forward.graph, pulled.backward.graph
     count = len(program.graph.outputs)
     chosen = {
-        result: None for equation in whole.equations if recipe.policy(equation) for result in equation.results
+        x: None
+        for equation in whole.equations
+        if recipe.policy(equation)
+        # A name stands for its operand, and the rule that made that one may read it too.
+        for x in (equation.operands if equation.primitive is name_p else equation.results)
+        if isinstance(x, Variable)
     }
     # What runs for its effect has had it in the forward pass.
     again = [e for e in whole.equations if not e.primitive.effect and not chosen.keys() >= {*e.results}]
@@ -137,7 +142,8 @@ def _halve(recipe: Recipe, wanted: tuple[int, ...]) -> _Halves:
     return _Halves(
         Program(remove_dead(whole._replace(outputs=(*whole.outputs[:count], *kept))), program.name),
         Program(
-            backward._replace(inputs=(*whole.inputs, *kept, *back.inputs[given:])), f"recompute_{program.name}"
+            backward._replace(inputs=(*whole.inputs, *kept, *back.inputs[given:])),
+            f"recompute_{program.name}",
         ),
         pulled.differentiable,
     )
@@ -193,6 +199,7 @@ def checkpoint(
 
     Source: T. Chen et al., Training deep nets with sublinear memory cost (2016), arXiv:1604.06174.
 
+    >>> import numpy as np
     >>> from transforms import grad
     >>> grad(checkpoint(lambda x: np.sin(np.sin(x))))(0.0)
     np.float64(1.0)

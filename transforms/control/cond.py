@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from transforms import tree
-from transforms.boundary import as_array, check_leaves
-from transforms.control.program import Program, call_program, make_program
+from transforms.boundary import as_array, check_outputs
+from transforms.control.program import Program, call_program, make_program, weak_kind
 from transforms.errors import message
 from transforms.graph.ir import Graph, Variable
 from transforms.primitive import Forward, Primitive, zeros_of
@@ -270,63 +270,79 @@ def _stage_branches(
     where: str, functions: Sequence[Callable[..., Any]], leaves: list[Array], structure: Any
 ) -> tuple[tuple[Program, ...], list[Tracer], tree.Structure]:
     """Stage functions of the same arguments; their programs take, after these, what any of them captures."""
-    targets: list[np.dtype[Any] | None] | None = None
-    while True:
-        staged = [_stage_branch(where, f, leaves, structure, targets) for f in functions]
-        outputs = [program.graph.outputs for program, _, _ in staged]
-        first = staged[0][2]
-        for _, _, out in staged[1:]:
-            tree.check_same_structure(first, out, where)
-        if targets is not None or all(_types(o) == _types(outputs[0]) for o in outputs):
-            break
-        targets = [_common_dtype(where, first, i, [o[i] for o in outputs]) for i in range(len(outputs[0]))]
-    captured = list({id(x): x for _, xs, _ in staged for x in xs}.values())
+    staged = [_stage_branch(where, f, leaves, structure) for f in functions]
+    for branch in staged[1:]:
+        tree.check_same_structure(staged[0].out, branch.out, where)
+    columns = zip(*(branch.program.output_types for branch in staged), strict=True)
+    if any(len(set(column)) > 1 for column in columns):
+        dtypes = _common_dtypes(where, staged)
+        staged = [_stage_branch(where, f, leaves, structure, dtypes) for f in functions]
+    captured = list({id(x): x for branch in staged for x in branch.captured}.values())
     programs = []
-    for program, mine, _ in staged:
+    for program, mine, _, _ in staged:
         own = program.graph.inputs[: len(leaves)]
         by_identity = dict(zip(map(id, mine), program.graph.inputs[len(leaves) :], strict=True))
         extra = (by_identity.get(id(x), Variable(type_of(x))) for x in captured)
         programs.append(Program(program.graph._replace(inputs=(*own, *extra)), program.name))
-    return tuple(programs), captured, tree.structure(first)
+    return tuple(programs), captured, tree.structure(staged[0].out)
+
+
+class _Branch(NamedTuple):
+    """A staged function.
+
+    Attributes:
+        program: from arguments and what is captured to the leaves of the output.
+        captured: tracers that the function closes over.
+        out: a tree like the output.
+        numbers: which leaves of the output stand for Python numbers.
+    """
+
+    program: Program
+    captured: list[Tracer]
+    out: Any
+    numbers: list[bool]
 
 
 def _stage_branch(
-    where: str, f: Any, leaves: list[Array], structure: Any, targets: Any
-) -> tuple[Program, list[Tracer], Any]:
+    where: str, f: Any, leaves: list[Array], structure: Any, dtypes: Sequence[Any] | None = None
+) -> _Branch:
     outs: list[Any] = []
+    numbers: list[bool] = []
 
     def flat(*args: Array) -> list[Array]:
         out = f(*structure.unflatten(args))
         values, spec = tree.flatten(out)
-        check_leaves(where, f, out, values)
+        if values:  # None is a tree without leaves
+            check_outputs(where, f, out, values)
         outs.append(spec.unflatten(range(len(values))))
-        if targets is None:
+        numbers[:] = [weak_kind(x) is not None for x in values]
+        if dtypes is None:
             return values
-        return [x if t is None else np.multiply(x, 1).astype(t) for x, t in zip(values, targets, strict=True)]
+        # A sum with zero is an array of the other branch's type, where a number alone is none.
+        return [np.add(x, np.zeros((), t)) if t else x for x, t in zip(values, dtypes, strict=True)]
 
     program, captured = make_program(flat, [type_of(x) for x in leaves], getattr(f, "__name__", "branch"))
-    return program, captured, outs[0]
+    return _Branch(program, captured, outs[0], numbers)
 
 
-def _types(outputs: Sequence[Any]) -> list[ArrayType]:
-    return [x.type if isinstance(x, Variable) else type_of(x) for x in outputs]
-
-
-def _common_dtype(where: str, out: Any, position: int, outputs: list[Any]) -> np.dtype[Any] | None:
-    """Return the dtype that makes outputs alike, where Python numbers take the others' type."""
-    types = _types(outputs)
-    if all(t == types[0] for t in types):
-        return None
-    strong = {t for t, x in zip(types, outputs, strict=True) if isinstance(x, Variable) and x.weak is None}
-    if len(strong) == 1 and all(t.shape == types[0].shape for t in types):
-        return next(iter(strong)).dtype
-    path = tree.paths(out)[position]
-    raise TypeError(
-        message(
-            where,
-            "the functions' outputs" + (f" at {path!r}" if path else ""),
-            "have the same type",
-            " and ".join(map(str, types)),
-            "cast them or change their shapes",
-        )
-    )
+def _common_dtypes(where: str, staged: Sequence[_Branch]) -> list[np.dtype[Any] | None]:
+    """Return for each output the dtype that Python numbers in some branches take from the other branches."""
+    dtypes: list[np.dtype[Any] | None] = []
+    for position, path in enumerate(tree.paths(staged[0].out)):
+        types = [branch.program.output_types[position] for branch in staged]
+        if len(set(types)) == 1:
+            dtypes.append(None)
+            continue
+        strong = {t for t, branch in zip(types, staged, strict=True) if not branch.numbers[position]}
+        if len(strong) != 1 or any(t.shape != types[0].shape for t in types):
+            raise TypeError(
+                message(
+                    where,
+                    "the functions' outputs" + (f" at {path!r}" if path else ""),
+                    "have the same type",
+                    " and ".join(map(str, types)),
+                    "cast them or change their shapes",
+                )
+            )
+        dtypes.append(next(iter(strong)).dtype)
+    return dtypes

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from transforms.errors import NoRuleError, message
 from transforms.graph.ir import Graph
 from transforms.primitive import Forward, Primitive, zeros_of
 from transforms.tracer import bind
-from transforms.types import Array, ArrayType, type_of
+from transforms.types import Array, ArrayType, is_differentiable, type_of
 from transforms.vjp import vjp
 from transforms.vmap import vmap
 
@@ -139,6 +140,22 @@ custom_call = Primitive(
 # --- what users call
 
 
+class _Arguments(NamedTuple):
+    """The arguments of one call.
+
+    Attributes:
+        types: of the leaves that are differentiated.
+        structure: of the tuple of arguments that are differentiated.
+        fixed: the arguments that are not.
+        merged: from the leaves to all arguments.
+    """
+
+    types: list[ArrayType]
+    structure: tree.Structure
+    fixed: list[Any]
+    merged: Callable[[Sequence[Any]], list[Any]]
+
+
 class _Custom:
     """A function whose rules are added later, by a method that its kind has."""
 
@@ -148,9 +165,20 @@ class _Custom:
         self._function = f
         numbers = (nondiff_argnums,) if isinstance(nondiff_argnums, int) else nondiff_argnums
         self._fixed = tuple(numbers)
+        try:
+            self._signature = inspect.signature(f)
+        except ValueError:  # a function that is not written in Python
+            self._signature = inspect.signature(lambda *args: None)
 
-    def __call__(self, *args: Any) -> Any:
-        """Call the function; its derivative is what the rules say."""
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function; its derivative is what the rules say, which take all arguments by position."""
+        bound = self._signature.bind(*args, **kwargs)
+        if bound.kwargs:
+            raise TypeError(
+                message(self.__name__, "all arguments", "have positions", f"{[*bound.kwargs]} by name only")
+            )
+        bound.apply_defaults()
+        args = bound.args
         fixed = {i: args[i] for i in self._fixed}
         free = tuple(x for i, x in enumerate(args) if i not in fixed)
         leaves, structure = tree.flatten(free)
@@ -158,14 +186,16 @@ class _Custom:
         out_structure: list[tree.Structure] = []
 
         def merged(values: Sequence[Any]) -> list[Any]:
-            rest = iter(structure.unflatten(values))  # type: ignore[arg-type]
+            rest = iter(structure.unflatten(values))
             return [fixed[i] if i in fixed else next(rest) for i in range(len(args))]
 
         def flat(*values: Array) -> list[Array]:
             return self._flatten_out(self._function(*merged(values)), out_structure)
 
-        call = self._rules(flat, merged, [fixed[i] for i in self._fixed], structure, out_structure)
-        outs = bind(custom_call, *leaves, call=call)
+        arguments = _Arguments(
+            [type_of(x) for x in leaves], structure, [fixed[i] for i in self._fixed], merged
+        )
+        outs = bind(custom_call, *leaves, call=self._rules(flat, arguments, out_structure))
         return out_structure[-1].unflatten(outs)
 
     def _flatten_out(self, out: Any, out_structure: list[tree.Structure]) -> list[Array]:
@@ -173,9 +203,7 @@ class _Custom:
         out_structure.append(spec)
         return [as_array(x) for x in leaves]
 
-    def _rules(
-        self, flat: Flat, merged: Any, fixed: list[Any], structure: Any, out_structure: list[Any]
-    ) -> CustomCall:
+    def _rules(self, flat: Flat, arguments: _Arguments, out_structure: list[Any]) -> CustomCall:
         raise NotImplementedError
 
 
@@ -212,45 +240,54 @@ class custom_vjp(_Custom):  # noqa: N801 (a decorator)
         """
         self._forward, self._backward = fwd, bwd
 
-    def _rules(
-        self, flat: Flat, merged: Any, fixed: list[Any], structure: Any, out_structure: list[Any]
-    ) -> CustomCall:
+    def _rules(self, flat: Flat, arguments: _Arguments, out_structure: list[Any]) -> CustomCall:
         forward_rule, backward_rule = self._forward, self._backward
         if forward_rule is None or backward_rule is None:
             raise NoRuleError(_unset(self.__name__, "defvjp"))
         residual_structure: list[tree.Structure] = []
 
         def forward(*values: Array) -> Any:
-            out, residuals = forward_rule(*merged(values))
+            out, residuals = forward_rule(*arguments.merged(values))
             residual_leaves, spec = tree.flatten(residuals)
             residual_structure.append(spec)
             return self._flatten_out(out, out_structure), residual_leaves
 
         def backward(residuals: list[Any], cotangents: list[Array]) -> list[Array | None]:
             cotangent = out_structure[-1].unflatten(cotangents)
-            shares = backward_rule(*fixed, residual_structure[-1].unflatten(residuals), cotangent)
-            if not isinstance(shares, tuple):
-                raise TypeError(
-                    message(self.__name__, "bwd", "return a tuple of cotangents", type(shares).__name__)
-                )
-            return _leaves_or_none(self.__name__, structure, shares)
+            saved = residual_structure[-1].unflatten(residuals)
+            return _check_shares(self.__name__, arguments, backward_rule(*arguments.fixed, saved, cotangent))
 
         return CustomCall(self.__name__, flat, forward, backward)
 
 
-def _leaves_or_none(where: str, structure: tree.Structure, shares: tuple[Any, ...]) -> list[Array | None]:
+def _check_shares(name: str, arguments: _Arguments, shares: Any) -> list[Array | None]:
     """Return the cotangent of each leaf; None for an argument is None for all its leaves."""
-    arguments = structure.children()
-    if len(arguments) != len(shares):
+    if not isinstance(shares, tuple):
+        raise TypeError(message(f"{name} bwd", "it", "return a tuple of cotangents", type(shares).__name__))
+    children = arguments.structure.children()
+    if len(children) != len(shares):
         raise TypeError(
-            message(where, "bwd", f"return a cotangent for each of {len(arguments)} arguments", len(shares))
+            message(
+                f"{name} bwd", "it", f"return a cotangent for each of {len(children)} arguments", len(shares)
+            )
         )
     flat: list[Array | None] = []
-    for argument, share in zip(arguments, shares, strict=True):
-        if share is None:
-            flat.extend([None] * argument.num_leaves)
-        else:
-            flat.extend(tree.flatten_up_to(argument, share, f"{where} bwd"))
+    for child, share in zip(children, shares, strict=True):
+        whole = (
+            [None] * child.num_leaves if share is None else tree.flatten_up_to(child, share, f"{name} bwd")
+        )
+        flat.extend(leaf if leaf is None or hasattr(leaf, "shape") else np.asarray(leaf) for leaf in whole)
+    for position, (leaf, wanted) in enumerate(zip(flat, arguments.types, strict=True)):
+        if leaf is not None and is_differentiable(wanted.dtype) and leaf.shape != wanted.shape:
+            place = tree.paths(arguments.structure.unflatten(range(len(flat))))[position]
+            raise ValueError(
+                message(
+                    f"{name} bwd",
+                    f"the cotangent at {place!r}",
+                    f"have its argument's shape {wanted.shape}",
+                    leaf.shape,
+                )
+            )
     return flat
 
 
@@ -287,27 +324,44 @@ class custom_jvp(_Custom):  # noqa: N801 (a decorator)
         Args:
             *jvps: ``rule(tangent, out, *args)`` gives that argument's share of the tangent; None for zero.
         """
+        if self._fixed:
+            raise TypeError(
+                message(
+                    self.__name__, "defjvps", "be used without nondiff_argnums", self._fixed, "use defjvp"
+                )
+            )
 
         def push(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
             out = self(*primals)
             shares = [
                 rule(tangent, out, *primals) for rule, tangent in zip(jvps, tangents, strict=True) if rule
             ]
-            return out, functools.reduce(lambda x, y: tree.map(np.add, x, y), shares)
+            zero = tree.map(lambda x: zeros_of(type_of(x)), out)
+            return out, functools.reduce(lambda x, y: tree.map(np.add, x, y), shares, zero)
 
         self.defjvp(push)
 
-    def _rules(
-        self, flat: Flat, merged: Any, fixed: list[Any], structure: Any, out_structure: list[Any]
-    ) -> CustomCall:
+    def _rules(self, flat: Flat, arguments: _Arguments, out_structure: list[Any]) -> CustomCall:
         rule = self._push
         if rule is None:
             raise NoRuleError(_unset(self.__name__, "defjvp"))
 
         def push(primals: Sequence[Array], tangents: Sequence[Array]) -> Any:
-            out, tangent = rule(*fixed, structure.unflatten(primals), structure.unflatten(tangents))
+            unflatten = arguments.structure.unflatten
+            out, tangent = rule(*arguments.fixed, unflatten(primals), unflatten(tangents))
             outs = self._flatten_out(out, out_structure)
             tree.check_same_structure(out, tangent, f"{self.__name__} jvp")
-            return outs, tree.leaves(tangent)
+            pushed = [x if hasattr(x, "shape") else np.asarray(x) for x in tree.leaves(tangent)]
+            for path, x, t in zip(tree.paths(out), outs, pushed, strict=True):
+                if x.shape != t.shape:
+                    raise ValueError(
+                        message(
+                            f"{self.__name__} jvp",
+                            "the tangent" + (f" at {path!r}" if path else ""),
+                            f"have the output's shape {x.shape}",
+                            t.shape,
+                        )
+                    )
+            return outs, pushed
 
         return CustomCall(self.__name__, flat, push=push)

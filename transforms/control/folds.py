@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from transforms import tree
+from transforms.boundary import as_array
 from transforms.control.program import make_program
-from transforms.control.scan import scan, stage_carry
+from transforms.control.scan import fold, stage_carry
 from transforms.control.while_loop import While, run_while
 from transforms.errors import message
 from transforms.tracer import Tracer
@@ -46,7 +47,13 @@ def while_loop(
     >>> while_loop(lambda x: x < 100, lambda x: 2 * x, 3)
     np.int64(192)
     """
-    step, step_captured, carry, structure = stage_carry("while_loop", body_fun, init)
+    return _while("while_loop", cond_fun, body_fun, init, backend)
+
+
+def _while(
+    where: str, cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init: Any, backend: str
+) -> Any:
+    step, step_captured, carry, structure = stage_carry(where, body_fun, init)
 
     def condition(*args: Array) -> list[Array]:
         return [cond_fun(structure.unflatten(args))]
@@ -55,7 +62,7 @@ def while_loop(
     program, captured = make_program(condition, types, getattr(cond_fun, "__name__", "condition"))
     (out_type,) = program.output_types
     if out_type.shape != () or out_type.dtype != bool:
-        raise TypeError(message("while_loop", "cond_fun", "return a boolean of shape ()", out_type))
+        raise TypeError(message(where, "cond_fun", "return a boolean of shape ()", out_type))
     loop = While(
         program.captured_first(len(captured)),
         step.captured_first(len(step_captured)),
@@ -71,20 +78,38 @@ def fori_loop(
 ) -> Any:
     """Apply ``value = body_fun(i, value)`` for each integer from ``lower`` up to, but without, ``upper``.
 
-    With Python integers for both it is a `scan`, otherwise a `while_loop`.
+    With bounds that are known when it is traced it is a `scan`, otherwise a `while_loop`.
+
+    Args:
+        lower: the first integer.
+        upper: the first integer that is not reached.
+        body_fun: ``body_fun(i, value)`` returns a tree of the structure and types of ``value``.
+        init: the first value, a tree of arrays.
+        backend: what compiles the function.
+
+    Returns:
+        The last value; ``init`` if there is no integer between the bounds.
+
+    Raises:
+        TypeError: a bound is no integer of shape (), or a step changes a type, named by path.
 
     >>> fori_loop(0, 4, lambda i, total: total + i, 0)
     np.int64(6)
     """
-    if isinstance(lower, int) and isinstance(upper, int):
-        indices = np.arange(lower, max(lower, upper))
-        return scan(lambda value, i: (body_fun(i, value), None), init, indices, backend=backend)[0]
-    start = (lower if isinstance(lower, Tracer) else np.asarray(lower), init)
-    return while_loop(
+    for what, bound in (("lower", lower), ("upper", upper)):
+        if type_of(bound).shape != () or type_of(bound).dtype.kind not in "iu":
+            raise TypeError(message("fori_loop", what, "be an integer", bound))
+    if not isinstance(lower, Tracer) and not isinstance(upper, Tracer):
+        indices = np.arange(int(lower), max(int(lower), int(upper)))
+        return fold("fori_loop", lambda value, i: (body_fun(i, value), None), init, indices, backend=backend)[
+            0
+        ]
+    return _while(
+        "fori_loop",
         lambda state: state[0] < upper,
         lambda state: (state[0] + 1, body_fun(*state)),
-        start,
-        backend=backend,
+        (as_array(lower), init),
+        backend,
     )[1]
 
 
@@ -96,7 +121,7 @@ def map(f: Callable[[Any], Any], xs: Any, *, backend: str = "numpy") -> Any:
     >>> map(lambda x: x * x, np.arange(3.0))
     array([0., 1., 4.])
     """
-    return scan(lambda _, x: ((), f(x)), (), xs, backend=backend)[1]
+    return fold("map", lambda _, x: ((), f(x)), (), xs, backend=backend)[1]
 
 
 def associative_scan(

@@ -11,6 +11,7 @@ from transforms.control.program import Program, call_program, make_program
 from transforms.graph.cut import cut
 from transforms.graph.ir import Graph
 from transforms.graph.passes import optimize
+from transforms.graph.passes.dead import has_effect
 from transforms.primitive import Forward, Primitive, zeros_of
 from transforms.tracer import bind
 from transforms.types import Array, ArrayType, is_differentiable, type_of
@@ -224,7 +225,10 @@ def _halve(loop: Loop, wanted: tuple[int, ...]) -> _Halves:
     step_wanted = tuple(sorted({*wanted, *floating}))
     pulled = loop.program.vjp(step_wanted)
     whole = pulled.forward.graph
-    parts = cut(whole, loop.consts, 0)
+    # What a step does for its effect is done in each step.
+    effects = any(map(has_effect, whole.equations))
+    parts = cut(whole, 0 if effects else loop.consts, 0)
+    prologue = parts.first._replace(inputs=whole.inputs[: loop.consts])
     hoisted = parts.second.inputs[: len(parts.first.outputs)]
     count = len(loop.graph.outputs)
     residuals = parts.second.outputs[count:]
@@ -236,7 +240,7 @@ def _halve(loop: Loop, wanted: tuple[int, ...]) -> _Halves:
     )
     name = loop.program.name
     return _Halves(
-        Program(parts.first, f"prologue_{name}"),
+        Program(prologue, f"prologue_{name}"),
         Program(forward, f"forward_{name}"),
         pulled.backward,
         invariant,
@@ -251,7 +255,7 @@ def _vjp(operands: Sequence[Array], wanted: tuple[int, ...], loop: Loop) -> Any:
         ("scan_vjp", wanted, loop.consts, loop.carries), lambda: _halve(loop, wanted)
     )
     consts, carry, stacks = loop.split(operands)
-    hoisted = call_program(halves.prologue, loop.backend, *consts)
+    hoisted = call_program(halves.prologue, loop.backend, *consts) if halves.prologue.graph.outputs else ()
     forward = loop._replace(program=halves.forward, consts=loop.consts + len(hoisted))
     results = run_loop(forward, [*hoisted, *consts], carry, stacks)
     count = len(loop.graph.outputs)

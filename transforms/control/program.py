@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from transforms.control.nans import are_checked
 from transforms.graph.cut import cut
 from transforms.graph.ir import Graph, Variable
 from transforms.graph.passes import remove_dead, share_common
-from transforms.graph.stage import evaluate, stage_flat
+from transforms.graph.stage import StageTracer, evaluate, stage_flat
 from transforms.jvp import jvp
 from transforms.primitive import Forward, Primitive, zeros_of
-from transforms.tracer import Tracer, bind, running
+from transforms.tracer import Tracer, bind
 from transforms.types import Array, ArrayType, is_differentiable, type_of
 from transforms.vjp import vjp
 from transforms.vmap import BatchLevel
@@ -67,6 +69,8 @@ class Program:
 
     def compiled(self, backend: str) -> Any:
         """Return the graph compiled by a backend, a callable on plain arrays."""
+        if are_checked():
+            return functools.partial(evaluate, self.graph)
         # The backends stand above this floor; which one it is to be is known only now.
         backends = importlib.import_module("transforms.backends")
         return self.derive(("compiled", backend), lambda: backends.compile_graph(self.graph, backend))
@@ -153,6 +157,13 @@ def make_program(f: Callable[..., Any], types: Sequence[Any], name: str) -> tupl
     return Program(graph._replace(inputs=inputs, constants=constants), name), [x for _, x in captured]
 
 
+def weak_kind(x: Any) -> type | None:
+    """Return the type of the Python number that a value is, or stands for; None if it is an array."""
+    if isinstance(x, StageTracer):
+        return x.variable.weak
+    return type(x) if type(x) in (bool, int, float, complex) else None
+
+
 def _closed(f: Callable[..., Any], types: Sequence[Any], name: str) -> Program:
     program, captured = make_program(f, types, name)
     if captured:
@@ -218,7 +229,7 @@ def _batch(
     out_axes: list[int | None] = []
 
     def batched(*inputs: Array) -> list[Array]:
-        with running(BatchLevel(size)) as level:
+        with BatchLevel(size) as level:
             outs = evaluate(program.graph, *(level.attach(x, a) for x, a in zip(inputs, axes, strict=True)))
             wanted = spread or (False,) * len(outs)
             out_axes[:] = [0 if s or level.holds(x) else None for s, x in zip(wanted, outs, strict=True)]

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from transforms import tree
-from transforms.boundary import as_array
+from transforms.boundary import as_array, check_outputs
 from transforms.control.loop import Loop, entry_type, run_loop
-from transforms.control.program import Program, make_program
+from transforms.control.program import Program, make_program, weak_kind
 from transforms.errors import message
 from transforms.tracer import Tracer
 from transforms.types import Array, ArrayType, type_of
-from transforms.vjp import fit_dtype
 
 
 def scan(
@@ -56,41 +55,56 @@ def scan(
     >>> scan(lambda total, x: (total + x, total), 0.0, np.arange(4.0))
     (np.float64(6.0), array([0., 0., 1., 3.]))
     """
+    return fold("scan", f, init, xs, length, reverse=reverse, unroll=unroll, backend=backend)
+
+
+def fold(
+    where: str,
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any,
+    length: int | None = None,
+    *,
+    reverse: bool = False,
+    unroll: int = 1,
+    backend: str,
+) -> tuple[Any, Any]:
+    """Do what `scan` does for the callable that errors are to name."""
     x_leaves, x_structure = tree.flatten(xs)
     x_leaves = [as_array(x) for x in x_leaves]
-    steps = _length(xs, x_leaves, length)
+    steps = _length(where, xs, x_leaves, length)
     if unroll < 1:
-        raise ValueError(message("scan", "unroll", "be at least 1", unroll))
+        raise ValueError(message(where, "unroll", "be at least 1", unroll))
     if unroll > 1 and steps >= unroll:
-        return _unrolled(f, init, x_structure.unflatten(x_leaves), steps, reverse, unroll, backend)
+        return _unrolled(where, f, init, x_structure.unflatten(x_leaves), steps, reverse, unroll, backend)
     y_structure: list[tree.Structure] = []
 
     def step(carry: Any, *entries: Array) -> tuple[Any, list[Array]]:
         out = f(carry, x_structure.unflatten(entries))
         if not isinstance(out, tuple) or len(out) != 2:
-            raise TypeError(message("scan", "the step", "return (carry, y)", type(out).__name__))
+            raise TypeError(message(where, "the step", "return (carry, y)", type(out).__name__))
         y_leaves, structure = tree.flatten(out[1])
         y_structure.append(structure)
         return out[0], y_leaves
 
     step.__name__ = getattr(f, "__name__", "step")
     entry_types = [entry_type(x) for x in x_leaves]
-    program, captured, carry, structure = stage_carry("scan", step, init, entry_types)
+    program, captured, carry, structure = stage_carry(where, step, init, entry_types)
     loop = Loop(program.captured_first(len(captured)), len(captured), len(carry), steps, reverse, backend)
     results = run_loop(loop, captured, carry, x_leaves)
     return structure.unflatten(results[: len(carry)]), y_structure[-1].unflatten(results[len(carry) :])
 
 
-def _length(xs: Any, leaves: list[Array], length: int | None) -> int:
+def _length(where: str, xs: Any, leaves: list[Array], length: int | None) -> int:
     sizes = [leaf.shape[0] if leaf.shape else None for leaf in leaves]
     given = {*sizes, length} - ({None} if length is None else set())
     if None in sizes or len(given) > 1:
         listed = ", ".join(f"{size} at {path!r}" for size, path in zip(sizes, tree.paths(xs), strict=True))
         raise ValueError(
-            message("scan", "the leading axes of xs", "have one length", listed + f", length={length}")
+            message(where, "the leading axes of xs", "have one length", listed + f", length={length}")
         )
     if not given:
-        raise ValueError(message("scan", "length", "be given where xs has no arrays", None))
+        raise ValueError(message(where, "length", "be given where xs has no arrays", None))
     return int(given.pop())  # type: ignore[arg-type]
 
 
@@ -111,39 +125,66 @@ def stage_carry(
         tracers that it captures, the leaves of the first carry, and the carry's structure.
     """
     carry, structure = tree.flatten(init)
-    is_number = [isinstance(x, (bool, int, float, complex)) and not isinstance(x, np.generic) for x in carry]
-    carry = [as_array(x) for x in carry]
+    kinds: list[type | None] = []
 
     def flat(*args: Array) -> list[Array]:
         now, entries = structure.unflatten(args[: len(carry)]), args[len(carry) :]
         new, outputs = (f(now), []) if entry_types is None else f(now, *entries)
         tree.check_same_structure(init, new, where)
-        return [*tree.leaves(new), *outputs]
+        leaves = [*tree.leaves(new), *outputs]
+        check_outputs(where, f, leaves, leaves)
+        kinds[:] = [weak_kind(x) for x in leaves[: len(carry)]]
+        return leaves
 
-    for _ in range(2):
-        types = [*(type_of(x) for x in carry), *(entry_types or ())]
-        program, captured = make_program(flat, types, getattr(f, "__name__", "step"))
-        new_types = program.output_types[: len(carry)]
-        changed = [i for i, x in enumerate(carry) if type_of(x) != new_types[i]]
-        if not changed:
-            return program, captured, carry, structure
-        if not all(is_number[i] and new_types[i].shape == () for i in changed):
-            break
-        carry = [fit_dtype(x, t.dtype) for x, t in zip(carry, new_types, strict=True)]
-    path = tree.paths(init)[changed[0]]
-    raise TypeError(
-        message(
-            where,
-            "the carry" + (f" at {path!r}" if path else ""),
-            f"keep its type {type_of(carry[changed[0]])}",
-            new_types[changed[0]],
-            "cast it in the step, or start with that type",
-        )
-    )
+    def staged(types: Sequence[Any]) -> tuple[Program, list[Tracer]]:
+        return make_program(flat, [*types, *(entry_types or ())], getattr(f, "__name__", "step"))
+
+    types: list[Any] = [weak_kind(x) or type_of(x) for x in carry]
+    settled = not any(isinstance(t, type) for t in types)
+    while not settled:
+        # A number takes the type that the step gives it, and may come to need one more step to show it.
+        new_types = staged(types)[0].output_types
+        reached = [_wider(t, kind, new) for t, kind, new in zip(types, kinds, new_types, strict=False)]
+        settled, types = reached == types, reached
+    carry = [_start(x, t) for x, t in zip(carry, types, strict=True)]
+    program, captured = staged([type_of(x) for x in carry])
+    for x, new_type, place in zip(carry, program.output_types, tree.paths(init), strict=False):
+        if type_of(x) != new_type:
+            raise TypeError(
+                message(
+                    where,
+                    "the carry" + (f" at {place!r}" if place else ""),
+                    f"keep its type {type_of(x)}",
+                    new_type,
+                    "cast it in the step, or start with that type",
+                )
+            )
+    return program, captured, carry, structure
+
+
+def _wider(start: Any, kind: type | None, new_type: ArrayType) -> Any:
+    """Return the type with which a carry has to start so that the step may keep it."""
+    if not isinstance(start, type) or new_type.shape != ():
+        return start
+    return new_type if kind is None else max(start, kind, key=_KINDS.index)
+
+
+_KINDS = [bool, int, float, complex]
+
+
+def _start(x: Any, carry_type: Any) -> Array:
+    """Return a first carry with the type that was found for it, if it is one that a number can take."""
+    kind = weak_kind(x)
+    if kind is None:
+        return as_array(x)
+    dtype = np.dtype(carry_type) if isinstance(carry_type, type) else carry_type.dtype
+    fits = isinstance(carry_type, type) or np.result_type(dtype, kind()) == dtype
+    # A sum with zero is an array, where the number alone, or what stands for it, is weak.
+    return as_array(np.add(x, np.zeros((), dtype)) if fits else x)
 
 
 def _unrolled(
-    f: Any, init: Any, xs: Any, length: int, reverse: bool, unroll: int, backend: str
+    where: str, f: Any, init: Any, xs: Any, length: int, reverse: bool, unroll: int, backend: str
 ) -> tuple[Any, Any]:
     """Scan over groups of steps, and then over those that are left."""
     groups, rest = divmod(length, unroll)
@@ -159,10 +200,10 @@ def _unrolled(
             carry, outputs[i] = f(carry, tree.map(lambda x, i=i: x[i], entries))
         return carry, tree.map(lambda *ys: np.stack(ys), *(outputs[i] for i in range(unroll)))
 
-    carry, ys = scan(group, init, grouped, groups, reverse=reverse, backend=backend)
+    carry, ys = fold(where, group, init, grouped, groups, reverse=reverse, backend=backend)
     ys = tree.map(lambda y: y.reshape(groups * unroll, *y.shape[2:]), ys)
     if rest:
-        carry, left_ys = scan(f, carry, left, rest, reverse=reverse, backend=backend)
+        carry, left_ys = fold(where, f, carry, left, rest, reverse=reverse, backend=backend)
         pair = (left_ys, ys) if reverse else (ys, left_ys)
         ys = tree.map(lambda *parts: np.concatenate(parts), *pair)
     return carry, ys

@@ -22,7 +22,6 @@ from transforms.tracer import Tracer, bind
 from transforms.types import Array, ArrayType, is_differentiable, type_of
 from transforms.vmap import loop_rule
 
-_STACK = ArrayType((), object)
 _ONCE = NoRule(
     "a while loop under jit is differentiated in reverse mode once; use scan or fori_loop, "
     "or differentiate outside of jit"
@@ -152,11 +151,13 @@ class Reversal(NamedTuple):
         loop: the loop.
         pulled: the halves of its step, with respect to ``wanted``.
         wanted: which inputs of the step have cotangents.
+        examples: the shape of a batch, whose examples all share one stack.
     """
 
     loop: While
     pulled: Pulled
     wanted: tuple[int, ...]
+    examples: tuple[int, ...] = ()
 
     @property
     def graphs(self) -> dict[str, Graph]:
@@ -176,6 +177,7 @@ def _vjp(operands: Sequence[Array], wanted: tuple[int, ...], loop: While) -> Any
     summed = [i for i in wanted if len(condition_consts) <= i < len(consts)]
     chosen = (*summed, *floating)
     reversal = Reversal(loop, loop.step.vjp(chosen), chosen)
+    stack: Any
     if _is_concrete(operands):
         results, stack = _record(reversal, [*condition_consts, *consts, *carry])
     else:
@@ -260,16 +262,27 @@ def _evaluate_record(*operands: Array, reversal: Reversal) -> tuple[Any, ...]:
     carry, stack = _record(reversal, [*condition_consts, *consts, *carry])
     box = np.empty((), object)
     box[()] = stack
-    return (*carry, box)
+    return (*carry, np.broadcast_to(box, reversal.examples))
 
 
 def _infer_record(*types: Any, reversal: Reversal) -> tuple[ArrayType, ...]:
-    return (*reversal.loop.step.output_types, _STACK)
+    return (*reversal.loop.step.output_types, ArrayType(reversal.examples, object))
 
 
 def _evaluate_replay(stack: Any, *operands: Array, reversal: Reversal) -> tuple[Array, ...]:
     count = reversal.loop.step_consts
-    return tuple(_replay(reversal, stack[()], operands[:count], operands[count:]))
+    return tuple(_replay(reversal, unbox(stack) or [], operands[:count], operands[count:]))
+
+
+def unbox(box: Any) -> list[list[Array]] | None:
+    """Return the stack in a box; None if there is none, because another branch ran.
+
+    The examples of a batch share one stack, and a loop that stacks boxes may put one into another.
+    """
+    if isinstance(box, np.ndarray):
+        stacks = (unbox(entry) for entry in box.flat)
+        return next((stack for stack in stacks if stack is not None), None)
+    return box if isinstance(box, list) else None
 
 
 def _infer_replay(stack: Any, *types: Any, reversal: Reversal) -> tuple[ArrayType, ...]:
@@ -345,26 +358,40 @@ def _mask(
     return step.derive(("mask", condition, loop), make)  # type: ignore[no-any-return]
 
 
-def _batched_reversal(reversal: Reversal, size: int) -> Reversal:
-    """Return the reversal of many examples that differ in all operands.
-
-    They must, because each example has cotangents of its own, even of what the examples share.
-    """
+def _batched_reversal(reversal: Reversal, size: int, axes: tuple[int | None, ...]) -> Reversal:
+    """Return the reversal of many examples, which have the step's consts on these axes."""
     loop = reversal.loop
 
     def make() -> Reversal:
-        masked = _mask(loop, size, (0,) * loop.condition_consts, (0,) * loop.step_consts)
-        return Reversal(masked, masked.step.vjp(reversal.wanted), reversal.wanted)
+        masked = _mask(loop, size, axes[: loop.condition_consts], axes)
+        examples = (size, *reversal.examples)
+        return Reversal(masked, masked.step.vjp(reversal.wanted), reversal.wanted, examples)
 
-    return loop.step.derive(("reversal", reversal, size), make)  # type: ignore[no-any-return]
+    return loop.step.derive(("reversal", reversal, size, axes), make)  # type: ignore[no-any-return]
+
+
+def _spread_consts(
+    reversal: Reversal, size: int, consts: Sequence[Array], axes: Sequence[int | None]
+) -> tuple[list[Array], tuple[int | None, ...]]:
+    """Return the step's consts with the examples on axis 0.
+
+    Those with a cotangent have them there in any case: each example has its own of what they share.
+    """
+    differs = [axis is not None or i in reversal.wanted for i, axis in enumerate(axes)]
+    spread = [spread_out(x, axis, size) if d else x for x, axis, d in zip(consts, axes, differs, strict=True)]
+    return spread, tuple(0 if d else None for d in differs)
 
 
 def _batch_record(
     size: int, operands: Sequence[Array], axes: Sequence[int | None], reversal: Reversal
 ) -> tuple[tuple[Array, ...], tuple[int, ...]]:
-    spread = [spread_out(x, axis, size) for x, axis in zip(operands, axes, strict=True)]
-    results = bind(record_p, *spread, reversal=_batched_reversal(reversal, size))
-    # One stack of shape () holds all examples; its axis only says that it does.
+    _, consts, carry = reversal.loop.split(operands)
+    _, const_axes, carry_axes = reversal.loop.split(axes)
+    spread, spread_axes = _spread_consts(reversal, size, consts, const_axes)
+    carry = [spread_out(x, axis, size) for x, axis in zip(carry, carry_axes, strict=True)]
+    batched = _batched_reversal(reversal, size, spread_axes)
+    # The condition's consts are the first of the step's.
+    results = bind(record_p, *spread[: batched.loop.condition_consts], *spread, *carry, reversal=batched)
     return results, (0,) * len(results)
 
 
@@ -372,9 +399,12 @@ def _batch_replay(
     size: int, operands: Sequence[Array], axes: Sequence[int | None], reversal: Reversal
 ) -> tuple[tuple[Array, ...], tuple[int, ...]]:
     if axes[0] is None:  # one loop, and many cotangents of its result
-        return loop_rule(replay_p)(size, operands, axes, reversal=reversal)  # type: ignore[return-value]
-    spread = [spread_out(x, axis, size) for x, axis in zip(operands[1:], axes[1:], strict=True)]
-    results = bind(replay_p, operands[0], *spread, reversal=_batched_reversal(reversal, size))
+        return loop_rule(replay_p)(size, operands, axes, reversal=reversal)  # type: ignore[no-any-return]
+    end = 1 + reversal.loop.step_consts
+    spread, spread_axes = _spread_consts(reversal, size, operands[1:end], axes[1:end])
+    start = [spread_out(x, axis, size) for x, axis in zip(operands[end:], axes[end:], strict=True)]
+    batched = _batched_reversal(reversal, size, spread_axes)
+    results = bind(replay_p, operands[0], *spread, *start, reversal=batched)
     return results, (0,) * len(results)
 
 

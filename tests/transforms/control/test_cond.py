@@ -128,7 +128,11 @@ def test_types_without_values():
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda: cond(X > 0, np.sin, np.cos, X), TypeError, r"pred must have shape \(\), got \(3,\); use np.where"),
+        (
+            lambda: cond(X > 0, np.sin, np.cos, X),
+            TypeError,
+            r"pred must have shape \(\), got \(3,\); use np.where",
+        ),
         (lambda: switch(0, [], X), ValueError, "branches must have at least one function, got none"),
         (lambda: switch(0.5, [np.sin, np.cos], X), TypeError, "the index must be an integer of shape"),
         (
@@ -137,7 +141,11 @@ def test_types_without_values():
             r"outputs at 'a' must have the same type, got float64\[3\] and float64\[1\]",
         ),
         (lambda: cond(True, lambda x: (x, x), lambda x: x, X), TreeMismatchError, "cond"),
-        (lambda: cond(True, lambda x: None, lambda x: "text", X), TypeError, "cond"),
+        (
+            lambda: cond(True, lambda x: "a", lambda x: "b", X),
+            TypeError,
+            "cond: the output of <lambda> must be an array",
+        ),
     ],
 )
 def test_misuse_is_refused(call, error, text):

@@ -1,12 +1,12 @@
-"""`while_loop` and `fori_loop`: the laws, with loops of known length for JAX, which has no reverse mode here."""
+"""`while_loop`: the laws, with loops in Python for the oracle, because JAX has no reverse mode here."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from tests.transforms.control.laws import Case, check, parametrize, same
-from transforms import fori_loop, grad, hessian, jit, jvp, vjp, vmap, while_loop
+from tests.transforms.control.laws import same
+from transforms import checkpoint, cond, grad, jacfwd, jacrev, jit, jvp, scan, stage, vjp, vmap, while_loop
 from transforms.errors import NoRuleError, TreeMismatchError
 
 X = np.array([0.3, -0.2, 0.5])
@@ -95,6 +95,155 @@ def test_no_steps():
     assert while_loop(lambda x: x < 0, lambda x: x * 2, 3.0) == 3.0
     assert grad(lambda x: while_loop(lambda v: v < 0, lambda v: v * 2, x))(3.0) == 1.0
     big = np.ones((40, 40))
-    out, pulled = jit(lambda x: vjp(lambda v: while_loop(lambda s: s[0, 0] < 0, lambda s: s, v * 2), x))(big)[0], None
-    np.testing.assert_array_equal(out, 2 * big)
-    assert pulled is None
+    np.testing.assert_array_equal(
+        jit(grad(lambda x: np.sum(while_loop(lambda v: v[0, 0] < 0, lambda v: v * 2, x * x))))(big), 2 * big
+    )
+
+
+def test_many_cotangents_of_one_loop():
+    """A Jacobian's rows share what the loop has recorded."""
+    expected = jacrev(grow_in_python)(X)
+    np.testing.assert_allclose(jacrev(grow)(X), expected)
+    np.testing.assert_allclose(jit(jacrev(grow))(X), expected)
+    np.testing.assert_allclose(jacfwd(grow)(X), expected)
+    batch = np.stack([X, 3 * X])
+    np.testing.assert_allclose(vmap(jacrev(grow))(batch), [jacrev(grow_in_python)(x) for x in batch])
+
+
+def test_gradients_of_nested_batches():
+    xs = np.linspace(0.2, 1.4, 12).reshape(2, 2, 3)
+    gradient = grad(lambda x, b: np.sum(grow(x, b)))
+    got = vmap(vmap(gradient, (0, None)), (0, 0))(xs, np.array([4.0, 9.0]))
+    of_one = grad(lambda x, b: np.sum(grow_in_python(x, b)))
+    expected = [[of_one(x, b) for x in row] for row, b in zip(xs, (4.0, 9.0), strict=True)]
+    np.testing.assert_allclose(got, expected)
+
+
+def test_condition_that_is_the_same_for_all_examples():
+    """A counter that no example changes: the loop keeps one condition, and one counter."""
+
+    def f(x):
+        return while_loop(lambda state: state[0] < 3, lambda state: (state[0] + 1, state[1] * x), (0, x))
+
+    count, power = vmap(f, out_axes=(None, 0))(X)
+    assert count == 3
+    np.testing.assert_allclose(power, X**4)
+    text = repr(stage(vmap(f))(X))
+    assert "where" not in text
+
+
+def test_nested_loops():
+    def nested(x):
+        def step(state):
+            n, v = state
+            return n + 1, while_loop(lambda w: np.sum(w * w) < 1.0 + n, lambda w: w * 1.3 + 0.05 * x, v * 0.5)
+
+        return while_loop(lambda state: state[0] < 3, step, (0, x))[1]
+
+    def in_python(x):
+        v = x
+        for n in range(3):
+            v = v * 0.5
+            while np.sum(v * v) < 1.0 + n:
+                v = v * 1.3 + 0.05 * x
+        return v
+
+    def gradient(f):
+        return grad(lambda x: np.sum(np.sin(f(x))))
+
+    same(nested(X), in_python(X))
+    for run in (gradient(nested), jit(gradient(nested)), gradient(jit(nested))):
+        same(run(X), gradient(in_python)(X))
+    batch = np.stack([X, 2 * X])
+    same(vmap(gradient(nested))(batch), np.stack([gradient(in_python)(x) for x in batch]))
+
+
+def test_inside_of_a_scan():
+    xs = np.array([0.5, 1.5, 1.0])
+
+    def f(x):
+        return scan(lambda h, s: (grow(h * s * 0.5) * 0.4, h), x, xs)
+
+    def in_python(x):
+        hs = []
+        for s in xs:
+            hs.append(x)
+            x = grow_in_python(x * s * 0.5) * 0.4
+        return x, np.stack(hs)
+
+    def gradient(f):
+        return grad(lambda x: np.sum(np.sin(f(x)[0])))
+
+    same(f(X), in_python(X))
+    same(jvp(f, (X,), (X,)), jvp(in_python, (X,), (X,)))
+    for run in (gradient(f), jit(gradient(f)), gradient(jit(f))):
+        same(run(X), gradient(in_python)(X))
+    batch = np.stack([X, 2 * X])
+    expected = np.stack([gradient(in_python)(x) for x in batch])
+    same(vmap(gradient(f))(batch), expected)
+    same(jit(vmap(gradient(f)))(batch), expected)
+
+
+def test_inside_of_a_branch_and_of_a_checkpoint():
+    def chosen(x):
+        return cond(x[0] > 0, grow, lambda x: x, x)
+
+    expected = grad(lambda x: np.sum(grow_in_python(x)))(X)
+    for f in (chosen, checkpoint(grow), jit(grow)):
+        gradient = grad(lambda x: np.sum(f(x)))  # noqa: B023
+        same(gradient(X), expected)
+        same(jit(gradient)(X), expected)
+    np.testing.assert_array_equal(jit(grad(lambda x: np.sum(chosen(x))))(-X), [1, 1, 1])
+    batch = np.stack([X, -X])
+    same(vmap(grad(lambda x: np.sum(chosen(x))))(batch), np.stack([expected, np.ones(3)]))
+
+
+def test_what_recorded_values_are_is_not_overwritten():
+    """The compiled program reuses its buffers between recording and replaying."""
+
+    def f(x):
+        start = np.sin(x) * 2.0
+        out = while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, s[1] * s[1]), (0, start))[1]
+        return np.sum(out * np.cos(x) + np.exp(x) * np.tanh(x))
+
+    def in_python(x):
+        v = np.sin(x) * 2.0
+        for _ in range(3):
+            v = v * v
+        return np.sum(v * np.cos(x) + np.exp(x) * np.tanh(x))
+
+    big = np.linspace(0.1, 0.9, 2500).reshape(50, 50)
+    np.testing.assert_allclose(jit(grad(f))(big), grad(in_python)(big), rtol=1e-10)
+
+
+def test_python_numbers_and_types():
+    x = np.float32(1.5)
+    out = while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, s[1] * x), (0, 1.0))
+    assert (out[0].dtype, out[1].dtype) == (np.int64, np.float32)
+
+
+def second_order_under_jit():
+    return jit(lambda x: jvp(grad(lambda v: np.sum(grow(v))), (x,), (x,)))(X)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (
+            lambda: while_loop(lambda x: x, lambda x: x, 1.0),
+            TypeError,
+            r"while_loop: cond_fun must return a boolean of shape \(\), got float64\[\]",
+        ),
+        (lambda: while_loop(lambda x: x > 0, lambda x: x, X), TypeError, r"got bool\[3\]"),
+        (
+            lambda: while_loop(lambda x: x[0] > 0, lambda x: x[:1], X),
+            TypeError,
+            r"while_loop: the carry must keep its type float64\[3\], got float64\[1\]",
+        ),
+        (lambda: while_loop(lambda x: x[0] > 0, lambda x: (x, x), X), TreeMismatchError, "while_loop"),
+        (second_order_under_jit, NoRuleError, "differentiated in reverse mode once; use scan or fori_loop"),
+    ],
+)
+def test_misuse_is_refused(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
