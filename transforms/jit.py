@@ -8,15 +8,20 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from transforms import tree
 from transforms.backends import DEVICE_BACKENDS, compile_graph
 from transforms.backends.placement import place
-from transforms.control.cache import ProgramCache, Traced
+from transforms.control.cache import ARRAYS, ProgramCache, Traced
+from transforms.control.nans import are_checked
 from transforms.control.program import Program, call_program
 from transforms.errors import message
 from transforms.graph.ir import Graph
-from transforms.tracer import Tracer
+from transforms.tracer import Tracer, as_operand
 
 DEFAULT_BACKEND = "numpy"
+
+# Leaves of these classes go to a compiled program as they are.
+_PLAIN = ARRAYS | {float, int, bool, complex}
 
 Names = str | Sequence[str]
 Numbers = int | Sequence[int]
@@ -75,22 +80,33 @@ class Jitted:
         self._donate_argnums = donate_argnums
         self._shardings = shardings
         self._cache = ProgramCache(f, "jit", static_argnums, static_argnames)
-        self._bound: weakref.WeakKeyDictionary[Any, Jitted] = weakref.WeakKeyDictionary()
+        self._executables: dict[Program, Callable[..., Any]] = {}
+        self._bound: dict[int, tuple[weakref.ref[Any], Jitted]] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program for the types of these arguments; trace and compile it if it is the first time."""
         traced, leaves = self._cache.look_up(args, kwargs)
-        if traced.captured or any(isinstance(leaf, Tracer) for leaf in leaves):
-            outs = call_program(traced.program, self._backend, *leaves, *traced.captured)
-        else:
-            outs = self._executable(traced, args, kwargs)(*leaves)
-        return traced.structure.unflatten(outs)
+        executable = self._executables.get(traced.program)
+        if executable is not None and _PLAIN.issuperset(map(type, leaves)) and not are_checked():
+            return traced.structure.unflatten(executable(*leaves))
+        return traced.structure.unflatten(self._run(traced, leaves, args, kwargs))
 
-    def _executable(self, traced: Traced, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return the compiled program, with results on their device if the backend has one."""
+    def _run(
+        self, traced: Traced, leaves: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Sequence[Any]:
+        """Run a program that is not compiled yet, or on leaves that may be something else than arrays."""
+        if traced.captured or any(isinstance(leaf, Tracer) for leaf in leaves):
+            return call_program(traced.program, self._backend, *leaves, *traced.captured)
+        if self._backend in DEVICE_BACKENDS:
+            return self._on_device(traced, args, kwargs)(*leaves)  # type: ignore[no-any-return]
+        executable = traced.program.compiled(self._backend)
+        if not are_checked():
+            self._executables[traced.program] = executable
+        return executable(*map(as_operand, leaves))  # type: ignore[no-any-return]
+
+    def _on_device(self, traced: Traced, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return the compiled program whose results stay on their device."""
         program = traced.program
-        if self._backend not in DEVICE_BACKENDS:
-            return program.compiled(self._backend)
 
         def compiled() -> Any:
             statics = {n % len(args) for n in self._static_argnums if -len(args) <= n < len(args)}
@@ -107,22 +123,47 @@ class Jitted:
         return program.derive(("on its device", self._backend), compiled)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """Bind to an instance, as a method does; what the instance holds is static."""
+        """Bind to an instance, as a method does.
+
+        What the instance holds is static, unless it is a tree: then it is an argument like any other.
+
+        Raises:
+            TypeError: it is neither a tree nor does it allow weak references.
+        """
         if instance is None:
             return self
-        bound = self._bound.get(instance)
-        if bound is None:
-            method = self._function.__get__(instance, owner)
-            bound = Jitted(
-                method,
-                self._backend,
-                tuple(n - 1 for n in self._static_argnums if n > 0),
-                self._static_argnames,
-                tuple(n - 1 for n in self._donate_argnums if n > 0),
-                self._shardings,
-            )
-            self._bound[instance] = bound
-        return bound
+        if not tree.structure(instance).is_leaf():
+            return functools.partial(self, instance)
+        reference, jitted = self._bound.get(id(instance), (None, None))
+        if reference is None or reference() is not instance:
+            jitted = self._bind(instance)
+        return _Bound(instance, jitted)
+
+    def _bind(self, instance: Any) -> Jitted:
+        """Return the function for one instance, which lives as long as that does."""
+        forget = functools.partial(self._bound.pop, id(instance))
+        try:
+            reference = weakref.ref(instance, lambda _: forget(None))
+        except TypeError as error:
+            what = f"{self.__name__}: the instance"
+            rule, remedy = "allow weak references", "add '__weakref__' to __slots__, or make it a tree"
+            raise TypeError(message("jit", what, rule, type(instance).__name__, remedy)) from error
+        function = self._function
+
+        @functools.wraps(function)
+        def method(*args: Any, **kwargs: Any) -> Any:
+            return function(reference(), *args, **kwargs)
+
+        jitted = Jitted(
+            method,
+            self._backend,
+            tuple(n - (n > 0) for n in self._static_argnums if n),
+            self._static_argnames,
+            tuple(n - (n > 0) for n in self._donate_argnums if n),
+            self._shardings,
+        )
+        self._bound[id(instance)] = (reference, jitted)
+        return jitted
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """Return the program for arguments like these; leaves may be `ArrayType` instead of arrays."""
@@ -140,6 +181,23 @@ class Jitted:
     def clear_cache(self) -> None:
         """Forget all programs."""
         self._cache.clear()
+        self._executables.clear()
+
+
+class _Bound:
+    """A jitted method of an instance, which it keeps alive."""
+
+    __slots__ = ("_instance", "_jitted")
+
+    def __init__(self, instance: Any, jitted: Any) -> None:
+        self._instance = instance
+        self._jitted = jitted
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._jitted(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._jitted, name)
 
 
 def jit(
@@ -200,7 +258,8 @@ def jit(
     backend = backend or DEFAULT_BACKEND
     shardings = Shardings(in_shardings, out_shardings)
     if backend not in DEVICE_BACKENDS and shardings != Shardings():
-        raise ValueError(message("jit", "in_shardings and out_shardings", "be None", shardings, "use backend='xla'"))
+        given = f"backend={backend!r}"
+        raise ValueError(message("jit", "in_shardings and out_shardings", "go with backend='xla'", given))
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     donated = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)

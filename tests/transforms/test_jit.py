@@ -146,7 +146,7 @@ def test_source_runs_on_its_own():
     namespace = {}
     exec(text, namespace)
     np.testing.assert_allclose(namespace["program"](x, w)[0], f(x, w))
-    assert "np.matmul(a, b, out=" in text
+    assert "np.dot(a, b, out=" in text
 
 
 def test_lower_takes_types():
@@ -171,7 +171,7 @@ def test_lower_takes_types():
         (
             lambda: jit(lambda x: x, backend="cuda")(1.0),
             ValueError,
-            "backend must be one of numpy, got 'cuda'",
+            "backend must be one of .*, got 'cuda'",
         ),
         (lambda: jit(lambda x, i: x[i])(X, np.array(5)), IndexError, "out of bounds"),
     ],

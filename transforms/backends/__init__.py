@@ -17,7 +17,7 @@ from transforms.graph.ir import Graph
 from transforms.graph.passes import optimize
 from transforms.types import Array
 
-BACKENDS = ("numpy", "xla")
+BACKENDS = ("numpy", "llvm", "xla")
 DEVICE_BACKENDS = ("xla",)
 
 

@@ -17,11 +17,14 @@ class SourceExecutable:
 
     def __init__(self, graph: Graph) -> None:
         self._module = write_module(graph)
-        self._code = compile(self._module.text(), "<jitted program>", "exec")
+        self._code = compile(self._module.text(constants=False), "<jitted program>", "exec")
+        self._numbers = [i for i, variable in enumerate(graph.inputs) if variable.weak is not None]
         self._idle: list[Callable[..., Any]] = []
 
     def __call__(self, *inputs: Array) -> Sequence[Array]:
         """Run the program; what it returns is read-only."""
+        if self._numbers:
+            inputs = self._with_numbers(inputs)
         try:
             function = self._idle.pop()
         except IndexError:
@@ -32,15 +35,23 @@ class SourceExecutable:
             self._idle.append(function)
         for result in results:
             if result.__class__ is np.ndarray:
-                result.flags.writeable = False
+                result.setflags(False)  # by position, which is quicker
         return results  # type: ignore[no-any-return]
 
     def source(self) -> str:
         """Return the module's text."""
         return self._module.text()
 
+    def _with_numbers(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Return inputs with Python numbers where the program has them promote like one."""
+        changed = list(inputs)
+        for i in self._numbers:
+            if isinstance(changed[i], (np.ndarray, np.generic)):
+                changed[i] = changed[i].item()
+        return tuple(changed)
+
     def _instance(self) -> Callable[..., Any]:
-        namespace: dict[str, Any] = dict(self._module.objects)
+        namespace: dict[str, Any] = {**self._module.constants, **self._module.objects}
         exec(self._code, namespace)  # what the module's text is, `write_module` alone decides
         return namespace["program"]  # type: ignore[no-any-return]
 

@@ -13,7 +13,7 @@ from transforms.errors import message
 if importlib.util.find_spec("jax") is None:
     raise ImportError(
         message(
-            "jit", "JAX", "be installed for backend='xla'", "no module jax", 'run pip install "funcdl[xla]"'
+            "jit", "jax", "be installed for backend='xla'", "no such module", 'run pip install "funcdl[xla]"'
         )
     )
 
@@ -45,6 +45,7 @@ from transforms.backends.xla import spectral as spectral
 from transforms.backends.xla import trajectory as trajectory
 from transforms.backends.xla import triangular as triangular
 from transforms.backends.xla import trigonometric as trigonometric
+from transforms.backends.xla import windows as windows
 from transforms.backends.xla.executable import compile_graph as compile_graph
 from transforms.backends.xla.host import HOST_CALLBACKS as HOST_CALLBACKS
 from transforms.backends.xla.registry import LOWERINGS as LOWERINGS

@@ -10,6 +10,7 @@ import numpy as np
 
 from transforms.backends.placement import Placement
 from transforms.backends.xla.interpret import interpret
+from transforms.backends.xla.registry import struct
 from transforms.graph.ir import Graph, Variable
 from transforms.types import Array
 
@@ -52,18 +53,8 @@ class DeviceExecutable:
         with jax.enable_x64(True):
             return str(self._jitted.lower(*self._input_types()).as_text())
 
-    def exported(self, platforms: Sequence[str] | None = None) -> bytes:
-        """Return the program as a portable artifact: StableHLO with its calling convention, serialized.
-
-        Args:
-            platforms: for which it is lowered, as "cpu", "cuda" or "tpu"; that of this process if None.
-        """
-        with jax.enable_x64(True):
-            exported = jax.export.export(self._jitted, platforms=platforms)(*self._input_types())
-            return bytes(exported.serialize())
-
     def _input_types(self) -> list[Any]:
-        return [jax.ShapeDtypeStruct(*variable.type) for variable in self._graph.inputs]
+        return [struct(variable.type) for variable in self._graph.inputs]
 
 
 class HostExecutable:

@@ -1,7 +1,7 @@
 """Lowerings of integer-array indices.
 
-XLA does not raise IndexError: to read out of range gives NaN, or the largest number of an integer dtype,
-and to write there does nothing.
+XLA does not raise IndexError: what is read out of range is NaN, or an extreme number of an integer dtype, and
+what is written there is dropped.
 """
 
 from __future__ import annotations
@@ -41,13 +41,12 @@ def _index_shape(indices: Sequence[Array]) -> Shape:
 @lower("gather")
 def _gather(x: Array, *indices: Array, axes: Axes, position: int) -> Array:
     key, natural = _key(axes, indices)
-    return _move(jnp.asarray(x)[key], len(_index_shape(indices)), natural, position)
+    read = jnp.asarray(x).at[key].get(mode="fill")
+    return _move(read, len(_index_shape(indices)), natural, position)
 
 
 def _scatter(write: Callable[[Any, Array], Array]) -> Callable[..., Array]:
-    def lowering(
-        base: Any, updates: Any, *indices: Array, axes: Axes, position: int, shape: Shape
-    ) -> Array:
+    def lowering(base: Any, updates: Any, *indices: Array, axes: Axes, position: int, shape: Shape) -> Array:
         full, written = base_and_updates(base, updates, shape)
         key, natural = _key(axes, indices)
         if written.ndim:
@@ -65,15 +64,13 @@ _write = _scatter(lambda places, updates: places.set(updates))
 
 
 @lower("scatter_set")
-def _scatter_set(
-    base: Any, updates: Any, *indices: Array, axes: Axes, position: int, shape: Shape
-) -> Array:
+def _scatter_set(base: Any, updates: Any, *indices: Array, axes: Axes, position: int, shape: Shape) -> Array:
     """Let the last update of a place win, where XLA would leave open which one does.
 
     All others are sent out of range, where nothing is written.
     """
     index_shape = _index_shape(indices)
-    if math.prod(index_shape) > 1 and updates_differ(updates):
+    if math.prod(index_shape) > 1 and math.prod(np.shape(updates)) > 1:
         lengths = tuple(shape[axis] for axis in axes)
         order = jnp.arange(math.prod(index_shape)).reshape(index_shape)
         places = tuple(jnp.asarray(index) for index in indices)
@@ -81,8 +78,3 @@ def _scatter_set(
         first = jnp.where(last, jnp.broadcast_to(places[0], index_shape), lengths[0])
         indices = (first, *indices[1:])
     return _write(base, updates, *indices, axes=axes, position=position, shape=shape)
-
-
-def updates_differ(updates: Any) -> bool:
-    """Whether it matters which update wins."""
-    return math.prod(np.shape(updates)) > 1

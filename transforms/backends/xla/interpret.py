@@ -28,7 +28,7 @@ def interpret(graph: Graph, inputs: Sequence[Any]) -> list[Array]:
         results = out if equation.primitive.multiple else (out,)
         for variable, result in zip(equation.results, results, strict=True):
             values[variable] = _typed(result, variable)
-    return [x if isinstance(x, Variable) else jnp.asarray(x, type_of(x).dtype) for x in map(read, graph.outputs)]
+    return [values[x] if isinstance(x, Variable) else jnp.asarray(x, type_of(x).dtype) for x in graph.outputs]
 
 
 def as_inputs(graph: Graph, operands: Sequence[Any], first: int = 0) -> list[Any]:

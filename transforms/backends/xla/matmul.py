@@ -19,7 +19,8 @@ from transforms.types import Array
 
 def precision() -> Any:
     """Return the precision of products: what the user configured, or the highest."""
-    return None if jax.config.jax_default_matmul_precision else jax.lax.Precision.HIGHEST
+    config: Any = jax.config
+    return None if config.jax_default_matmul_precision else jax.lax.Precision.HIGHEST
 
 
 @lower("matmul")

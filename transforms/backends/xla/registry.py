@@ -12,6 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import jax
+
+from transforms.types import ArrayType
+
 Lowering: TypeAlias = Callable[..., Any]
 
 LOWERINGS: dict[str, Lowering] = {}
@@ -33,3 +37,9 @@ def lower_alike(namespace: Any, *names: str) -> None:
     """Lower primitives to the functions of the same names in a module."""
     for name in names:
         LOWERINGS[name] = getattr(namespace, name)
+
+
+def struct(array_type: ArrayType) -> Any:
+    """Return what JAX has for the type of an array."""
+    make: Any = jax.ShapeDtypeStruct
+    return make(array_type.shape, array_type.dtype)

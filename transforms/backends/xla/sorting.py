@@ -21,4 +21,5 @@ def _argsort(x: Array, axis: int, stable: bool) -> Array:
 
 @lower("searchsorted")
 def _searchsorted(a: Array, v: Array, side: str) -> Array:
-    return jnp.searchsorted(*together(a, v), side=side)
+    a, v = together(a, v)
+    return jnp.searchsorted(a, v, side=side)

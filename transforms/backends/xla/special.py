@@ -57,17 +57,17 @@ def _boxcox_of_logarithm(logarithm: Array, exponent: Array) -> Array:
     return jnp.where(at_zero, logarithm, jnp.expm1(exponent * logarithm) / jnp.where(at_zero, 1, exponent))
 
 
-_COMPOSED: dict[str, Lowering] = dict(
-    exp10=lambda x: jnp.power(jnp.asarray(10, x.dtype), x),
-    cosm1=_cosm1,
-    log_expit=_log_expit,
-    erfcinv=lambda x: -special.ndtri(0.5 * x) / math.sqrt(2.0),
-    huber=_huber,
-    pseudo_huber=_pseudo_huber,
-    exprel=_exprel,
-    boxcox=lambda x, exponent: _boxcox_of_logarithm(jnp.log(x), exponent),
-    boxcox1p=lambda x, exponent: _boxcox_of_logarithm(jnp.log1p(x), exponent),
-)
+_COMPOSED: dict[str, Lowering] = {
+    "exp10": lambda x: jnp.power(jnp.asarray(10, x.dtype), x),
+    "cosm1": _cosm1,
+    "log_expit": _log_expit,
+    "erfcinv": lambda x: -special.ndtri(0.5 * x) / math.sqrt(2.0),
+    "huber": _huber,
+    "pseudo_huber": _pseudo_huber,
+    "exprel": _exprel,
+    "boxcox": lambda x, exponent: _boxcox_of_logarithm(jnp.log(x), exponent),
+    "boxcox1p": lambda x, exponent: _boxcox_of_logarithm(jnp.log1p(x), exponent),
+}
 
 
 def _of_reals(function: Lowering) -> Lowering:

@@ -1,9 +1,9 @@
 """Lowerings of `record` and `replay`: the reverse mode of a while loop.
 
-XLA knows no list that grows. So `record` keeps where the loop started and how many steps it took, and `replay`
-computes the states again, from the last to the first, with a stack of snapshots: to get to a state it runs
-on from the last snapshot before it, and takes another halfway. For n steps that is n log n steps more, and
-log n snapshots.
+XLA knows no list that grows. So `record` keeps where the loop started and how many steps it took, and
+`replay` computes the states again, from the last to the first, with a stack of snapshots: to get to a state
+it runs on from the last snapshot before it, and takes another halfway. For n steps that is n log n steps
+more, and log n snapshots.
 
 Source: A. Griewank, Achieving logarithmic growth of temporal and spatial complexity in reverse automatic
 differentiation (1992), doi:10.1080/10556789208805505.

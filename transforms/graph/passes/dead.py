@@ -1,0 +1,24 @@
+"""Dead code: what nobody reads is not computed."""
+
+from __future__ import annotations
+
+from transforms.graph.ir import Equation, Graph, Variable, nested_graphs
+
+
+def has_effect(equation: Equation) -> bool:
+    """Whether an equation, or one of a program that it carries, does more than to give results."""
+    return equation.primitive.effect or any(
+        has_effect(inner) for graph in nested_graphs(equation).values() for inner in graph.equations
+    )
+
+
+def remove_dead(graph: Graph) -> Graph:
+    """Drop equations and constants of which nothing is read."""
+    needed = {x for x in graph.outputs if isinstance(x, Variable)}
+    kept: list[Equation] = []
+    for equation in reversed(graph.equations):
+        if not needed.isdisjoint(equation.results) or has_effect(equation):
+            kept.append(equation)
+            needed.update(x for x in equation.operands if isinstance(x, Variable))
+    constants = tuple((variable, value) for variable, value in graph.constants if variable in needed)
+    return graph._replace(equations=tuple(reversed(kept)), constants=constants)
