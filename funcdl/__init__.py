@@ -12,6 +12,8 @@ refuse_foreign_engine()
 
 from funcdl import data as data
 from funcdl import datasets as datasets
+from funcdl import distributed as distributed
+from funcdl import export as export
 from funcdl import functional as functional
 from funcdl import initializers as initializers
 from funcdl import losses as losses
@@ -23,15 +25,22 @@ from funcdl import random as random
 from funcdl import regularizers as regularizers
 from funcdl import training as training
 from transforms import ArrayType as ArrayType
+from transforms import all_gather as all_gather
 from transforms import associative_scan as associative_scan
 from transforms import at as at
+from transforms import axis_index as axis_index
 from transforms import check_grads as check_grads
 from transforms import checkpoint as checkpoint
+from transforms import checkpoint_name as checkpoint_name
+from transforms import closure_convert as closure_convert
 from transforms import cond as cond
 from transforms import conv as conv
 from transforms import conv_transpose as conv_transpose
 from transforms import custom_jvp as custom_jvp
+from transforms import custom_linear_solve as custom_linear_solve
+from transforms import custom_root as custom_root
 from transforms import custom_vjp as custom_vjp
+from transforms import debug as debug
 from transforms import eval_shape as eval_shape
 from transforms import fori_loop as fori_loop
 from transforms import grad as grad
@@ -43,7 +52,12 @@ from transforms import jacrev as jacrev
 from transforms import jit as jit
 from transforms import jvp as jvp
 from transforms import linearize as linearize
-from transforms import name as name
+from transforms import map as map  # noqa: A004 (the field calls it so)
+from transforms import pmax as pmax
+from transforms import pmean as pmean
+from transforms import pmin as pmin
+from transforms import psum as psum
+from transforms import pure_callback as pure_callback
 from transforms import reduce_window as reduce_window
 from transforms import save_matmuls as save_matmuls
 from transforms import save_names as save_names

@@ -1,6 +1,7 @@
 """Composable transforms of plain NumPy functions."""
 
 from transforms import compositions as compositions
+from transforms import debug as debug
 from transforms import errors as errors
 from transforms import lazy as lazy
 from transforms import numpy as numpy
@@ -10,18 +11,29 @@ from transforms import tree as tree
 from transforms import types as types
 from transforms.at import at as at
 from transforms.checks import check_grads as check_grads
+from transforms.control.callbacks import pure_callback as pure_callback
 from transforms.control.checkpoint import checkpoint as checkpoint
-from transforms.control.checkpoint import name as name
+from transforms.control.checkpoint import checkpoint_name as checkpoint_name
 from transforms.control.checkpoint import save_matmuls as save_matmuls
 from transforms.control.checkpoint import save_names as save_names
 from transforms.control.checkpoint import save_nothing as save_nothing
+from transforms.control.collectives import all_gather as all_gather
+from transforms.control.collectives import axis_index as axis_index
+from transforms.control.collectives import pmax as pmax
+from transforms.control.collectives import pmean as pmean
+from transforms.control.collectives import pmin as pmin
+from transforms.control.collectives import psum as psum
 from transforms.control.cond import cond as cond
 from transforms.control.cond import switch as switch
 from transforms.control.custom_rules import custom_jvp as custom_jvp
 from transforms.control.custom_rules import custom_vjp as custom_vjp
 from transforms.control.folds import associative_scan as associative_scan
 from transforms.control.folds import fori_loop as fori_loop
+from transforms.control.folds import map as map  # noqa: A004 (the field calls it so)
 from transforms.control.folds import while_loop as while_loop
+from transforms.control.implicit import closure_convert as closure_convert
+from transforms.control.implicit import custom_linear_solve as custom_linear_solve
+from transforms.control.implicit import custom_root as custom_root
 from transforms.control.scan import scan as scan
 from transforms.grad import grad as grad
 from transforms.grad import value_and_grad as value_and_grad

@@ -12,7 +12,7 @@ from transforms import tree
 from transforms.backends import DEVICE_BACKENDS, compile_graph
 from transforms.backends.placement import place
 from transforms.control.cache import ARRAYS, ProgramCache, Traced
-from transforms.control.nans import are_checked
+from transforms.control.nans import are_checked, run_in_the_open
 from transforms.control.program import Program, call_program
 from transforms.errors import message
 from transforms.graph.ir import Graph
@@ -85,9 +85,11 @@ class Jitted:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program for the types of these arguments; trace and compile it if it is the first time."""
+        if are_checked():
+            return run_in_the_open(self._function, args, kwargs)
         traced, leaves = self._cache.look_up(args, kwargs)
         executable = self._executables.get(traced.program)
-        if executable is not None and _PLAIN.issuperset(map(type, leaves)) and not are_checked():
+        if executable is not None and _PLAIN.issuperset(map(type, leaves)):
             return traced.structure.unflatten(executable(*leaves))
         return traced.structure.unflatten(self._run(traced, leaves, args, kwargs))
 

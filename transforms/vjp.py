@@ -355,10 +355,11 @@ class Recording(NamedTuple):
 
     def pull(self, seeds: Sequence[tuple[int, Array]]) -> tuple[Any, ...]:
         """Pull cotangents of entries back to a tree like the tuple of arguments."""
-        pulled = self.tape.pull(seeds, [0 if entry is None else entry for entry in self.inputs])
+        pulled = iter(self.tape.pull(seeds, [entry for entry in self.inputs if entry is not None]))
+        shares = [None if entry is None else next(pulled) for entry in self.inputs]
         cotangents = [
-            None if entry is None else np.zeros(leaf.shape, leaf.dtype) if share is None else share
-            for leaf, entry, share in zip(self.leaves, self.inputs, pulled, strict=True)
+            np.zeros(leaf.shape, leaf.dtype) if share is None and entry is not None else share
+            for leaf, entry, share in zip(self.leaves, self.inputs, shares, strict=True)
         ]
         return self.structure.unflatten(cotangents)  # type: ignore[return-value]
 

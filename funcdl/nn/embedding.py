@@ -7,7 +7,7 @@ import numpy as np
 from funcdl.initializers import Initializer, normal
 from funcdl.nn.arguments import positive_integer
 from funcdl.nn.layer import Layer
-from transforms import type_of
+from transforms import at, type_of
 from transforms.errors import message
 from transforms.tree import Tree
 from transforms.types import Array, ArrayType
@@ -57,7 +57,7 @@ def embedding(vocabulary: int, features: int, *, embedding_init: Initializer = _
             raise ValueError(
                 message("embedding", "x", f"hold indices in [0, {shape[0]})", f"[{x.min()}, {x.max()}]")
             )
-        return np.take(params["embedding"], x, axis=0), state
+        return at(params["embedding"])[x].get(), state
 
     return Layer(init, apply, "embedding")
 

@@ -31,7 +31,7 @@ def save_matmuls(equation: Equation) -> bool:
 
 
 def save_names(*names: str) -> Policy:
-    """Return the policy that keeps what `name` has given one of these names."""
+    """Return the policy that keeps what `checkpoint_name` has given one of these names."""
 
     def policy(equation: Equation) -> bool:
         return equation.primitive is name_p and equation.attributes["tag"] in names
@@ -47,10 +47,10 @@ name_p = elementwise(
 )
 
 
-def name(x: Any, tag: str) -> Any:
+def checkpoint_name(x: Any, tag: str) -> Any:
     """Return a tree as it is, and give its arrays a name that the policy `save_names` knows.
 
-    >>> name(1.0, "hidden")
+    >>> checkpoint_name(1.0, "hidden")
     1.0
     """
     return tree.map(lambda leaf: bind(name_p, leaf, tag=tag) if isinstance(leaf, Tracer) else leaf, x)

@@ -52,7 +52,7 @@ def product(rng, x):
 
 
 def update(rng, x):
-    if not x.ndim or not x.shape[0]:
+    if not x.ndim or not x.size:
         return x + 1.0
     indices = np.array([0, -1, 0])
     updates = [lambda a: at(a)[0].set(a[-1]), lambda a: at(a)[::2].set(1.0), lambda a: at(a)[indices].add(2.0)]

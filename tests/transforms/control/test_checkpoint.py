@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.transforms.control.laws import Case, check, parametrize
-from transforms import checkpoint, grad, jit, name, save_matmuls, save_names, scan, stage, tree, vjp
+from transforms import checkpoint, checkpoint_name, grad, jit, save_matmuls, save_names, scan, stage, tree, vjp
 from transforms.graph.check import check_graph
 from transforms.graph.ir import nested_graphs
 
@@ -63,7 +63,7 @@ def backward_of(f, *args):
 
 
 def block(w, x):
-    hidden = name(np.tanh(w @ x), "hidden")
+    hidden = checkpoint_name(np.tanh(w @ x), "hidden")
     return np.sin(w @ hidden)
 
 
@@ -133,4 +133,4 @@ def test_closing_over_traced_values():
 
 
 def test_names_of_plain_arrays():
-    assert name({"a": 1.0}, "tag") == {"a": 1.0}
+    assert checkpoint_name({"a": 1.0}, "tag") == {"a": 1.0}

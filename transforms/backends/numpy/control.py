@@ -205,6 +205,7 @@ def _record(write: Write, texts: Sequence[str], results: Sequence[str], equation
         f"    {stack}_.append(({saved}))",
         f"{stack} = np.empty((), object)",
         f"{stack}[()] = {stack}_",
+        *([f"{stack} = np.broadcast_to({stack}, {reversal.examples})"] if reversal.examples else []),
     ]
     everything = range(len(carried))
     _, const_operands, _ = loop.split(equation.operands)
@@ -231,9 +232,12 @@ def _replay(write: Write, texts: Sequence[str], results: Sequence[str], equation
     ]
     shares_of_consts = [f"{name}_" for name in results[:summed]]
     call = f"{backward.name}({', '.join(arguments)})"
+    # The examples of a batch share one list, and some may have none, where another branch ran for them.
+    shared = f"next((entry for entry in np.ravel({stack}) if isinstance(entry, list)), [])"
+    kept = shared if reversal.examples else f"{stack}[()]"
     lines = [
         *(f"{target} = {start}" for target, start in zip(results, starts, strict=True)),
-        f"for saved in reversed({stack}[()]):",
+        f"for saved in reversed({kept}):",
         f"    {_assignment([*shares_of_consts, *results[summed:]], call)}",
         *(f"    {total} = {total} + {total}_" for total in results[:summed]),
     ]

@@ -1,0 +1,118 @@
+"""The bodies of the functions that call kernels and products: where the buffers are, and loops."""
+
+from __future__ import annotations
+
+import ctypes
+
+from transforms.backends.llvm.steps import Access
+from transforms.graph.ir import Variable
+
+# A segment takes the address of a tuple of arrays. A tuple has its items, an array the address of its
+# elements, right behind its head.
+_ITEMS = tuple.__basicsize__
+_DATA = object.__basicsize__
+_ARENA = 0  # its place in the tuple
+
+
+class Body:
+    """The body of a function that calls steps.
+
+    The buffers are found first, in a tuple of arrays or at pointers that are given, and in the arena.
+    """
+
+    def __init__(
+        self,
+        offsets: dict[Variable, int],
+        slots: dict[Variable, int],
+        pointers: dict[Variable, str] | None = None,
+        scratch: str | None = None,
+    ) -> None:
+        self.offsets = offsets
+        self.slots = slots
+        self.pointers = dict(pointers or {})
+        self.bases = {} if scratch is None else {_ARENA: scratch}
+        self.preparations: list[str] = []
+        self.lines: list[str] = []
+        self.block = "entry"
+        self.count = 0
+
+    def text(self) -> str:
+        """Return the body."""
+        return "\n".join(["entry:", *self.preparations, *self.lines, "  ret void"])
+
+    def add(self, text: str) -> None:
+        """Add an instruction."""
+        self.lines.append(f"  {text}")
+
+    def new_label(self, kind: str) -> tuple[str, str]:
+        """Return a new label, and that of the block so far."""
+        self.count += 1
+        return f"{kind}{self.count}", self.block
+
+    def begin(self, label: str) -> None:
+        """Begin a block."""
+        self.lines.append(f"{label}:")
+        self.block = label
+
+    def pointer(self, buffer: Variable) -> str:
+        """Return the address of a buffer's elements."""
+        if buffer not in self.pointers:
+            offset = self.offsets.get(buffer)
+            if offset is None:
+                self.pointers[buffer] = self._base(self.slots[buffer])
+            else:
+                base = self._base(_ARENA)
+                self.pointers[buffer] = self._prepare(f"getelementptr i8, ptr {base}, i64 {offset}")
+        return self.pointers[buffer]
+
+    def entry(self, buffer: Variable, index: str, length: int) -> str:
+        """Return the address of an entry of a stack."""
+        size = buffer.type.size // length * buffer.type.dtype.itemsize
+        label, _ = self.new_label("%entry")
+        self.add(f"{label}_o = mul i64 {index}, {size}")
+        self.add(f"{label} = getelementptr i8, ptr {self.pointer(buffer)}, i64 {label}_o")
+        return label
+
+    def element(self, access: Access, indices: list[str], itemsize: int) -> str:
+        """Return the address of the element at an index of the loops."""
+        address = self.pointer(access.buffer)
+        terms = [(str(access.offset), 1), *zip(indices, access.strides, strict=True)]
+        for index, stride in terms:
+            if stride and index != "0":
+                label, _ = self.new_label("%element")
+                self.add(f"{label}_o = mul i64 {index}, {stride * itemsize}")
+                self.add(f"{label} = getelementptr i8, ptr {address}, i64 {label}_o")
+                address = label
+        return address
+
+    def open_loop(self) -> tuple[str, str]:
+        """Begin a loop that ends at `close_loop`; return its index and its label."""
+        label, before = self.new_label("stack")
+        self.add(f"br label %{label}")
+        self.begin(label)
+        self.add(f"%{label}_i = phi i64 [0, %{before}], [%{label}_n, %{label}_last]")
+        return f"%{label}_i", label
+
+    def close_loop(self, label: str, length: int) -> None:
+        """End a loop."""
+        self.add(f"br label %{label}_last")
+        self.begin(f"{label}_last")
+        self.add(f"%{label}_n = add i64 %{label}_i, 1")
+        self.add(f"%{label}_c = icmp ult i64 %{label}_n, {length}")
+        self.add(f"br i1 %{label}_c, label %{label}, label %{label}_end")
+        self.begin(f"{label}_end")
+
+    def _base(self, slot: int) -> str:
+        if slot not in self.bases:
+            offset = _ITEMS + ctypes.sizeof(ctypes.c_void_p) * slot
+            item = self._prepare(f"getelementptr i8, ptr %arrays, i64 {offset}")
+            array = self._prepare(f"load ptr, ptr {item}")
+            field = self._prepare(f"getelementptr i8, ptr {array}, i64 {_DATA}")
+            self.bases[slot] = self._prepare(f"load ptr, ptr {field}")
+        return self.bases[slot]
+
+    def _prepare(self, text: str) -> str:
+        self.count += 1
+        name = f"%p{self.count}"
+        self.preparations.append(f"  {name} = {text}")
+        return name

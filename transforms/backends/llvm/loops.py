@@ -1,0 +1,44 @@
+"""The order and number of a kernel's loops: the fewest, and the innermost along adjacent elements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from transforms.backends.llvm.steps import Access, Kernel, Load, accesses
+
+# Strides of more elements than this all cost a cache line.
+_FAR = 64
+
+
+def arrange(kernel: Kernel) -> Kernel:
+    """Return a kernel that does the same with its loops sorted by stride, and merged where one will do."""
+    places = accesses(kernel)
+    axes = [axis for axis, length in enumerate(kernel.shape) if length != 1]
+    axes.sort(key=lambda axis: -sum(min(abs(x.strides[axis]), _FAR) for x in places))
+    lengths: list[int] = []
+    kept: list[int] = []  # the innermost of the axes that each new loop stands for
+    for axis in axes:
+        length = kernel.shape[axis]
+        if kept and _are_one(kernel, places, kept[-1], axis):
+            lengths[-1] *= length
+            kept[-1] = axis
+        else:
+            lengths.append(length)
+            kept.append(axis)
+
+    def along(access: Access) -> Access:
+        return access._replace(strides=tuple(access.strides[axis] for axis in kept))
+
+    return Kernel(
+        tuple(lengths),
+        tuple(kernel.reduced[axis] for axis in kept),
+        tuple(x._replace(access=along(x.access)) if isinstance(x, Load) else x for x in kernel.values),
+        tuple(x._replace(access=along(x.access)) for x in kernel.stores),
+        tuple(x._replace(access=along(x.access)) for x in kernel.reductions),
+    )
+
+
+def _are_one(kernel: Kernel, places: Sequence[Access], outer: int, inner: int) -> bool:
+    return kernel.reduced[outer] == kernel.reduced[inner] and all(
+        x.strides[outer] == x.strides[inner] * kernel.shape[inner] for x in places
+    )

@@ -1,0 +1,299 @@
+"""What a schedule is made of: kernels, matrix products and calls of NumPy, on buffers, in order.
+
+A buffer is a variable of the graph whose elements are stored somewhere, contiguous and in C order. What a
+step reads or writes of it is an `Access`: a first element, and a stride for each loop, in elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from transforms.graph.ir import Equation, Operand, Variable
+from transforms.types import Array, Shape
+
+DType: TypeAlias = "np.dtype[Any]"
+
+
+class Access(NamedTuple):
+    """Elements of a buffer: ``offset + sum(strides[k] * index[k])`` for each index of some loops."""
+
+    buffer: Variable
+    offset: int
+    strides: tuple[int, ...]
+
+
+# --- what a kernel computes for each index, each value named by its position among the others
+
+
+class Load(NamedTuple):
+    """The element at an access."""
+
+    access: Access
+    dtype: DType
+
+
+class Number(NamedTuple):
+    """A number that is known."""
+
+    value: bool | int | float
+    dtype: DType
+
+
+class Apply(NamedTuple):
+    """An operation on values; ``dtype`` is the result's."""
+
+    operation: str
+    operands: tuple[int, ...]
+    dtype: DType
+
+
+Value: TypeAlias = Load | Number | Apply
+
+
+class Store(NamedTuple):
+    """Write a value to an access."""
+
+    value: int
+    access: Access
+
+
+class Reduce(NamedTuple):
+    """Combine a value over those loops along which the access does not move."""
+
+    operation: str
+    value: int
+    access: Access
+    dtype: DType
+
+
+class Kernel(NamedTuple):
+    """A loop nest over a shape, and what it does for each index.
+
+    Attributes:
+        shape: lengths of the loops, outermost first.
+        reduced: for each loop whether it is one that the reductions run over.
+        values: in an order in which each is computed before it is used.
+        stores: what is written for each index.
+        reductions: what is combined.
+    """
+
+    shape: Shape
+    reduced: tuple[bool, ...]
+    values: tuple[Value, ...]
+    stores: tuple[Store, ...]
+    reductions: tuple[Reduce, ...]
+
+
+class Matrix(NamedTuple):
+    """A stack of matrices in a buffer, as BLAS takes them.
+
+    Attributes:
+        access: with the strides of the stack's axes.
+        leading: distance from row to row; of a transposed matrix, from column to column.
+        transposed: whether the elements of a column, not of a row, are adjacent.
+    """
+
+    access: Access
+    leading: int
+    transposed: bool
+
+
+class Product(NamedTuple):
+    """Matrix products ``out = left @ right``, one for each index of ``stack``.
+
+    Attributes:
+        stack: lengths of the loops.
+        rows: of ``left``.
+        inner: columns of ``left``, rows of ``right``.
+        columns: of ``right``.
+        left: the first operands.
+        right: the second operands.
+        out: the results.
+        dtype: float32 or float64.
+    """
+
+    stack: Shape
+    rows: int
+    inner: int
+    columns: int
+    left: Matrix
+    right: Matrix
+    out: Access
+    dtype: DType
+
+
+class Region(NamedTuple):
+    """What a variable is: elements of a buffer, in the shape that the access's strides go with."""
+
+    access: Access
+    shape: Shape
+
+
+class HostCall(NamedTuple):
+    """An equation that NumPy evaluates, on views of the buffers; a number stands for itself."""
+
+    equation: Equation
+    operands: tuple[Region | bool | int | float | complex, ...]
+
+
+class Repeat(NamedTuple):
+    """A loop whose steps need no Python.
+
+    Attributes:
+        step: one step: from consts, carry and entries to carry and outputs, each a buffer of its own.
+        offsets: where in ``scratch`` the step keeps what it stores.
+        scratch: bytes.
+        length: the number of steps, one at least.
+        reverse: whether to take, and stack, the entries from the last to the first.
+        consts: what each step reads.
+        start: the first carry.
+        stacks: the entries.
+        carried: the last carry.
+        others: buffers that take turns with those of ``carried``.
+        outputs: the steps' outputs, stacked.
+    """
+
+    step: Schedule
+    offsets: dict[Variable, int]
+    scratch: Variable
+    length: int
+    reverse: bool
+    consts: tuple[Variable, ...]
+    start: tuple[Variable, ...]
+    stacks: tuple[Variable, ...]
+    carried: tuple[Variable, ...]
+    others: tuple[Variable, ...]
+    outputs: tuple[Variable, ...]
+
+
+Step: TypeAlias = Kernel | Product | HostCall | Repeat
+
+
+class Schedule(NamedTuple):
+    """A program as steps.
+
+    Attributes:
+        inputs: buffers that the caller gives.
+        constants: buffers whose elements are known.
+        steps: in order.
+        outputs: for each result the buffer that holds it, and its shape; or a Python number.
+    """
+
+    inputs: tuple[Variable, ...]
+    constants: tuple[tuple[Variable, Array], ...]
+    steps: tuple[Step, ...]
+    outputs: tuple[tuple[Variable, Shape] | Operand, ...]
+
+
+def accesses(kernel: Kernel) -> list[Access]:
+    """Return what a kernel reads, stores and combines, in this order."""
+    loads = [x.access for x in kernel.values if isinstance(x, Load)]
+    return [*loads, *_written(kernel)]
+
+
+def reads(step: Step) -> Iterator[Variable]:
+    """Return the buffers that a step reads."""
+    if isinstance(step, Kernel):
+        return (value.access.buffer for value in step.values if isinstance(value, Load))
+    if isinstance(step, Product):
+        return iter((step.left.access.buffer, step.right.access.buffer))
+    if isinstance(step, Repeat):
+        return iter((*step.consts, *step.start, *step.stacks))
+    return (x.access.buffer for x in step.operands if isinstance(x, Region))
+
+
+def writes(step: Step) -> Iterator[Variable]:
+    """Return the buffers that a step writes."""
+    if isinstance(step, Kernel):
+        return (access.buffer for access in _written(step))
+    if isinstance(step, Product):
+        return iter((step.out.buffer,))
+    if isinstance(step, Repeat):
+        return iter((*step.carried, *step.others, *step.outputs, step.scratch))
+    return iter(step.equation.results)
+
+
+def _written(kernel: Kernel) -> list[Access]:
+    return [*(x.access for x in kernel.stores), *(x.access for x in kernel.reductions)]
+
+
+# --- as text
+
+
+def show(schedule: Schedule) -> str:
+    """Return a schedule as text, a step a paragraph."""
+    return "\n".join(_Printer().lines(schedule))
+
+
+class _Printer:
+    """Names the buffers in the order in which they are met."""
+
+    def __init__(self) -> None:
+        self.names: dict[Variable, str] = {}
+
+    def lines(self, schedule: Schedule) -> list[str]:
+        """Return the lines of a schedule."""
+        inputs = ", ".join(f"{self._name(x)}: {x.type}" for x in schedule.inputs)
+        steps = [f"  {line}" for step in schedule.steps for line in self._step(step)]
+        outputs = [self._name(x[0]) if isinstance(x, tuple) else repr(x) for x in schedule.outputs]
+        return [f"({inputs}) ->", *steps, f"  return {', '.join(outputs)}"]
+
+    def _step(self, step: Step) -> list[str]:
+        if isinstance(step, Kernel):
+            return self._kernel(step)
+        if isinstance(step, Product):
+            loops = ", ".join(f"i{axis} in {length}" for axis, length in enumerate(step.stack))
+            size = f"{step.rows}x{step.inner}x{step.columns}"
+            text = (
+                f"{self._place(step.out)} = {self._matrix(step.left)} @ {self._matrix(step.right)}  ({size})"
+            )
+            return [f"for {loops}: {text}" if loops else text]
+        if isinstance(step, Repeat):
+            results = self._listed((*step.carried, *step.outputs))
+            operands = self._listed((*step.consts, *step.start, *step.stacks))
+            order = "backwards " if step.reverse else ""
+            head = f"{results} = repeat {step.length} times {order}from {operands}"
+            return [head, *(f"  {line}" for line in self.lines(step.step))]
+        texts = [
+            f"{self._place(x.access)}{list(x.shape)}" if isinstance(x, Region) else repr(x)
+            for x in step.operands
+        ]
+        results = self._listed(step.equation.results)
+        return [f"{results} = numpy {step.equation.primitive.name} {' '.join(texts)}"]
+
+    def _kernel(self, kernel: Kernel) -> list[str]:
+        loops = ", ".join(
+            f"i{axis} {'over' if reduced else 'in'} {length}"
+            for axis, (length, reduced) in enumerate(zip(kernel.shape, kernel.reduced, strict=True))
+        )
+        return [
+            f"for {loops or 'one element'}:",
+            *(f"  v{i} = {self._value(value)}" for i, value in enumerate(kernel.values)),
+            *(f"  {self._place(x.access)} = v{x.value}" for x in kernel.stores),
+            *(f"  {self._place(x.access)} {x.operation}= v{x.value}" for x in kernel.reductions),
+        ]
+
+    def _value(self, value: Value) -> str:
+        if isinstance(value, Load):
+            return self._place(value.access)
+        if isinstance(value, Number):
+            return f"{value.value} ({value.dtype})"
+        return f"{value.operation} {' '.join(f'v{i}' for i in value.operands)} ({value.dtype})"
+
+    def _name(self, buffer: Variable) -> str:
+        return self.names.setdefault(buffer, f"b{len(self.names)}")
+
+    def _listed(self, buffers: tuple[Variable, ...]) -> str:
+        return ", ".join(map(self._name, buffers))
+
+    def _place(self, access: Access) -> str:
+        terms = [f"{n}*i{axis}" if n != 1 else f"i{axis}" for axis, n in enumerate(access.strides) if n]
+        if access.offset or not terms:
+            terms.insert(0, str(access.offset))
+        return f"{self._name(access.buffer)}[{' + '.join(terms)}]"
+
+    def _matrix(self, operand: Matrix) -> str:
+        return self._place(operand.access) + (".T" if operand.transposed else "")
