@@ -73,14 +73,14 @@ def test_orthogonal_kernels_of_any_rank_cost_nothing():
 @pytest.mark.parametrize(
     ("paths", "chosen"),
     [
-        ("**", {"kernel", "encoder/0/kernel", "encoder/0/bias", "encoder/1/kernel_2"}),
-        ("**/kernel", {"kernel", "encoder/0/kernel"}),
-        ("kernel", {"kernel"}),
-        ("encoder/**", {"encoder/0/kernel", "encoder/0/bias", "encoder/1/kernel_2"}),
-        ("encoder/*/kernel*", {"encoder/0/kernel", "encoder/1/kernel_2"}),
-        ("**/0/**", {"encoder/0/kernel", "encoder/0/bias"}),
-        ("encoder/?/[ab]ias", {"encoder/0/bias"}),
-        (("kernel", "**/bias"), {"kernel", "encoder/0/bias"}),
+        ("**", ["kernel", "encoder/0/kernel", "encoder/0/bias", "encoder/1/kernel_2"]),
+        ("**/kernel", ["kernel", "encoder/0/kernel"]),
+        ("kernel", ["kernel"]),
+        ("encoder/**", ["encoder/0/kernel", "encoder/0/bias", "encoder/1/kernel_2"]),
+        ("encoder/*/kernel*", ["encoder/0/kernel", "encoder/1/kernel_2"]),
+        ("**/0/**", ["encoder/0/kernel", "encoder/0/bias"]),
+        ("encoder/?/[ab]ias", ["encoder/0/bias"]),
+        (("kernel", "**/bias"), ["kernel", "encoder/0/bias"]),
     ],
     ids=str,
 )

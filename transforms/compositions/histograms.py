@@ -87,7 +87,7 @@ def _histogramdd(
     range: Any = None,
     density: bool | None = None,
     weights: Array | None = None,
-) -> tuple[Array, tuple[Array, ...]]:
+) -> tuple[Array, list[Array]]:
     if isinstance(sample, (Tracer, np.ndarray)):
         columns = list(np.atleast_2d(sample.T) if sample.ndim < 2 else sample.T)
     else:
@@ -105,7 +105,7 @@ def _histogramdd(
     counts = _count(columns, edges, weights)
     if counts.dtype.kind in "iu":
         counts = counts.astype(np.float64)
-    return (_density(counts, edges) if density else counts), tuple(edges)
+    return (_density(counts, edges) if density else counts), edges
 
 
 @implements(np.histogram2d)
