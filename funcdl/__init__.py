@@ -10,6 +10,7 @@ from funcdl._engine import refuse_foreign_engine
 
 refuse_foreign_engine()
 
+from funcdl import checkpoints as checkpoints
 from funcdl import data as data
 from funcdl import datasets as datasets
 from funcdl import distributed as distributed

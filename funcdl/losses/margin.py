@@ -83,11 +83,16 @@ def multiclass_hinge(logits: Array, labels: Array, *, margin: float = 1.0) -> Ar
 
 def _shortfall(where: str, scores: Array, targets: Array) -> Array:
     check_same_shape(where, "targets", scores, targets)
-    _check_sides(where, targets)
+    check_sides(where, targets)
     return relu(1.0 - as_real(targets, scores) * scores)
 
 
-def _check_sides(where: str, targets: Array) -> None:
+def check_sides(where: str, targets: Array) -> None:
+    """Refuse targets other than -1 and 1; names the first.
+
+    Raises:
+        ValueError: a target is neither.
+    """
     if not isinstance(targets, np.ndarray):
         return
     wrong = (targets != 1) & (targets != -1)

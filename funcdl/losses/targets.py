@@ -65,7 +65,7 @@ def _remedy(shape: tuple[int, ...], logits_shape: tuple[int, ...], axis: int) ->
     return ""
 
 
-def check_range(where: str, labels: Array, low: int, high: int) -> None:
+def check_range(where: str, labels: Array, low: int, high: int, *, what: str = "labels") -> None:
     """Refuse labels outside of [low, high]; names the first and its place.
 
     Raises:
@@ -76,7 +76,7 @@ def check_range(where: str, labels: Array, low: int, high: int) -> None:
     if labels.min() >= low and labels.max() <= high:
         return
     place = tuple(np.argwhere(~((labels >= low) & (labels <= high)))[0].tolist())
-    raise ValueError(message(where, "labels", f"be in [{low}, {high}]", f"{labels[place]} at index {place}"))
+    raise ValueError(message(where, what, f"be in [{low}, {high}]", f"{labels[place]} at index {place}"))
 
 
 def as_real(targets: Array, predictions: Array) -> Array:

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from funcdl.optim.decay import Mask, add_decayed_weights
+from funcdl.optim.decay import add_decayed_weights
 from funcdl.optim.hyperparameters import fraction, is_zero, non_negative, positive
 from funcdl.optim.leaves import Scalar, map_and_unzip
+from funcdl.optim.masks import Mask
 from funcdl.optim.moments import average, bias_correction_at, full_of_squares, squared_magnitude, zeros
 from funcdl.optim.optimizer import Optimizer, chain, increment
 from funcdl.optim.scaling import scale_by_learning_rate

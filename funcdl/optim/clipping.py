@@ -8,7 +8,7 @@ import numpy as np
 
 from funcdl.optim.hyperparameters import positive, unpromoting
 from funcdl.optim.leaves import Scalar, map_leaves
-from funcdl.optim.optimizer import Optimizer, State
+from funcdl.optim.optimizer import Optimizer, State, no_state
 from transforms import tree
 from transforms.tree import Tree
 from transforms.types import Array
@@ -26,7 +26,7 @@ def global_norm(grads: Tree) -> Array:
     >>> float(global_norm({"w": np.array([3.0]), "b": np.array([0.0, 4.0])}))
     5.0
     """
-    return np.sqrt(sum(_squared_norm(leaf) for leaf in tree.leaves(grads)))
+    return np.sqrt(sum(squared_norm(leaf) for leaf in tree.leaves(grads)))
 
 
 def clip(max_delta: float, *, name: str = "clip") -> Optimizer:
@@ -47,7 +47,7 @@ def clip(max_delta: float, *, name: str = "clip") -> Optimizer:
     def update(grads: Tree, state: State, params: Tree = None) -> tuple[Tree, State]:
         return map_leaves(f"{name}.update", limit, grads, scalars=(max_delta,)), state
 
-    return Optimizer(_no_state, update)
+    return Optimizer(no_state, update)
 
 
 def clip_by_norm(max_norm: float, *, name: str = "clip_by_norm") -> Optimizer:
@@ -63,12 +63,35 @@ def clip_by_norm(max_norm: float, *, name: str = "clip_by_norm") -> Optimizer:
     max_norm = positive(name, "max_norm", max_norm)
 
     def limit(grad: Array, bound: Array) -> Array:
-        return grad * unpromoting(_factor(_squared_norm(grad), bound))
+        return grad * unpromoting(_factor(squared_norm(grad), bound))
 
     def update(grads: Tree, state: State, params: Tree = None) -> tuple[Tree, State]:
         return map_leaves(f"{name}.update", limit, grads, scalars=(max_norm,)), state
 
-    return Optimizer(_no_state, update)
+    return Optimizer(no_state, update)
+
+
+def clip_by_block_rms(threshold: float, *, name: str = "clip_by_block_rms") -> Optimizer:
+    """Limit the root mean square of each leaf: ``u = g / max(1, sqrt(mean(abs(g)**2)) / threshold)``.
+
+    Args:
+        threshold: in (0, inf).
+        name: what error messages call it.
+
+    Source: Shazeer & Stern, "Adafactor", 2018, arXiv:1804.04235, section 6.
+
+    >>> clip_by_block_rms(1.0).update({"w": np.array([6.0, -6.0]), "b": np.array([0.5])}, ())[0]
+    {'w': array([ 1., -1.]), 'b': array([0.5])}
+    """
+    threshold = positive(name, "the threshold", threshold)
+
+    def limit(grad: Array, bound: Array) -> Array:
+        return grad * unpromoting(_factor(squared_norm(grad) / max(grad.size, 1), bound))
+
+    def update(grads: Tree, state: State, params: Tree = None) -> tuple[Tree, State]:
+        return map_leaves(f"{name}.update", limit, grads, scalars=(threshold,)), state
+
+    return Optimizer(no_state, update)
 
 
 def clip_by_global_norm(max_norm: float, *, name: str = "clip_by_global_norm") -> Optimizer:
@@ -89,18 +112,15 @@ def clip_by_global_norm(max_norm: float, *, name: str = "clip_by_global_norm") -
     max_norm = positive(name, "max_norm", max_norm)
 
     def update(grads: Tree, state: State, params: Tree = None) -> tuple[Tree, State]:
-        square = sum(_squared_norm(leaf) for leaf in tree.leaves(grads))
+        square = sum(squared_norm(leaf) for leaf in tree.leaves(grads))
         factor = unpromoting(_factor(square, max_norm))
         return map_leaves(f"{name}.update", operator.mul, grads, scalars=(factor,)), state
 
-    return Optimizer(_no_state, update)
+    return Optimizer(no_state, update)
 
 
-def _no_state(params: Tree) -> State:
-    return ()
-
-
-def _squared_norm(grad: Array) -> Array:
+def squared_norm(grad: Array) -> Array:
+    """Return ``sum(abs(grad)**2)``, a real scalar."""
     return np.vdot(grad, grad).real
 
 

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
-
-import numpy as np
-
 from funcdl.optim.hyperparameters import non_negative
 from funcdl.optim.leaves import like, matching_leaves
-from funcdl.optim.optimizer import Optimizer, State
+from funcdl.optim.masks import Mask, flags_of
+from funcdl.optim.optimizer import Optimizer, State, no_state, require_params
 from transforms import tree
-from transforms.errors import message
 from transforms.tree import Tree
-
-# Booleans in a tree that is a prefix of the parameters' tree, or a function that makes it from them.
-Mask: TypeAlias = Tree | Callable[[Tree], Tree]
 
 
 def add_decayed_weights(
@@ -37,8 +29,8 @@ def add_decayed_weights(
     Args:
         weight_decay: in [0, inf).
         mask: which parameters decay: a tree of Python booleans, each for a parameter or for all that
-            lie below its place; or a function that makes such a tree from the parameters. Without it,
-            all decay.
+            lie below its place; or a function that makes such a tree from the parameters, as
+            `path_mask` returns it. Without it, all decay.
         name: what error messages call it.
 
     ``update`` needs the parameters: ``update(grads, state, params)``.
@@ -46,6 +38,7 @@ def add_decayed_weights(
     Source: Krogh & Hertz, "A Simple Weight Decay Can Improve Generalization", 1991; decoupled: Loshchilov &
     Hutter, "Decoupled Weight Decay Regularization", 2019, arXiv:1711.05101.
 
+    >>> import numpy as np
     >>> params = {"kernel": np.array([10.0]), "bias": np.array([10.0])}
     >>> grads = {"kernel": np.array([1.0]), "bias": np.array([1.0])}
     >>> decay = add_decayed_weights(0.5, mask={"kernel": True, "bias": False})
@@ -55,28 +48,14 @@ def add_decayed_weights(
     weight_decay = non_negative(name, "weight_decay", weight_decay)
     where = f"{name}.update"
 
-    def init(params: Tree) -> State:
-        return ()
-
     def update(grads: Tree, state: State, params: Tree = None) -> tuple[Tree, State]:
-        if params is None:
-            remedy = "call update(grads, state, params)"
-            raise ValueError(message(where, "params", "be given for weight decay", None, remedy))
+        require_params(where, "weight decay", params)
         (param_leaves, grad_leaves), structure = matching_leaves(where, params, grads)
-        flags = [True] * len(param_leaves) if mask is None else _flags(f"{where} (mask)", mask, params)
+        flags = [True] * len(param_leaves) if mask is None else flags_of(f"{where} (mask)", mask, params)
         decayed = [
             grad + like(weight_decay, param) * param if flag else grad
             for param, grad, flag in zip(param_leaves, grad_leaves, flags, strict=True)
         ]
         return tree.unflatten(structure, decayed), state
 
-    return Optimizer(init, update)
-
-
-def _flags(where: str, mask: Mask, params: Tree) -> list[bool]:
-    """Return one boolean for each parameter."""
-    flags = tree.broadcast_prefix(mask(params) if callable(mask) else mask, params, where)
-    for path, flag in zip(tree.paths(params), flags, strict=True):
-        if not isinstance(flag, (bool, np.bool_)):
-            raise TypeError(message(where, f"the entry at {path!r}", "be True or False", repr(flag)))
-    return flags
+    return Optimizer(no_state, update)

@@ -30,6 +30,16 @@ def average(old: Array, new: Array, decay: Array) -> Array:
     return decay * old + (1.0 - decay) * new
 
 
+def inverse_root(square: Array, eps: Array) -> Array:
+    """Return ``1 / sqrt(square + eps)``, and 0 where ``square`` is 0.
+
+    >>> inverse_root(np.array([0.0, 4.0]), 0.0)
+    array([0. , 0.5])
+    """
+    seen = square > 0
+    return np.where(seen, 1.0 / np.sqrt(np.where(seen, square, 1.0) + eps), 0.0)
+
+
 def squared_magnitude(x: Array) -> Array:
     """Return ``abs(x) ** 2``, a real array.
 
@@ -49,3 +59,12 @@ def bias_correction_at(count: Array, decay: Scalar) -> Scalar:
     0.75
     """
     return 1.0 - decay ** unpromoting(count)
+
+
+def select(condition: Array, chosen: Tree, otherwise: Tree) -> Tree:
+    """Return one of two trees of the same structure and dtypes, by a scalar that may be traced.
+
+    >>> select(np.True_, {"w": np.ones(2)}, {"w": np.zeros(2)})
+    {'w': array([1., 1.])}
+    """
+    return tree.map(lambda one, other: np.where(condition, one, other), chosen, otherwise)

@@ -95,6 +95,22 @@ def apply_updates(params: Tree, updates: Tree) -> Tree:
     return map_leaves("apply_updates", _add, params, updates)
 
 
+def no_state(params: Tree) -> State:
+    """Return `()`: the ``init`` of what keeps nothing from step to step."""
+    return ()
+
+
+def require_params(where: str, purpose: str, params: Tree) -> None:
+    """Refuse to go on without the parameters.
+
+    Raises:
+        ValueError: ``params`` is None.
+    """
+    if params is None:
+        remedy = "call update(grads, state, params)"
+        raise ValueError(message(where, "params", f"be given for {purpose}", None, remedy))
+
+
 def increment(count: Array) -> Array:
     """Return ``count + 1``, or ``count`` where that would overflow; the dtype stays int32."""
     return count + (count < LARGEST_COUNT)

@@ -9,7 +9,7 @@ import numpy as np
 
 from funcdl.optim.hyperparameters import non_negative, number, unpromoting
 from funcdl.optim.leaves import map_leaves
-from funcdl.optim.optimizer import Optimizer, State, increment
+from funcdl.optim.optimizer import Optimizer, State, increment, no_state
 from funcdl.optim.schedules import Schedule, constant
 from transforms.errors import message
 from transforms.tree import Tree
@@ -29,13 +29,10 @@ def scale(factor: float, *, name: str = "scale") -> Optimizer:
     """
     factor = number(name, "the factor", factor)
 
-    def init(params: Tree) -> State:
-        return ()
-
     def update(grads: Tree, state: State, params: Tree = None) -> tuple[Tree, State]:
         return _multiply(f"{name}.update", factor, grads, params), state
 
-    return Optimizer(init, update)
+    return Optimizer(no_state, update)
 
 
 class ScaleByScheduleState(NamedTuple):

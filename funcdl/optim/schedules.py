@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from funcdl.optim.hyperparameters import non_negative, number, positive, steps
+from funcdl.optim.hyperparameters import fraction, non_negative, number, positive, steps
 from transforms.errors import message
 from transforms.types import Array
 
@@ -198,6 +198,119 @@ def warmup_cosine_decay(
     return join_schedules([rise, fall], [warmup_steps])
 
 
+def cosine_restarts(
+    peak_value: float,
+    period: int,
+    *,
+    period_factor: int = 1,
+    peak_factor: float = 1.0,
+    end_value: float = 0.0,
+) -> Schedule:
+    """Go down along half a wave of the cosine, again and again.
+
+    In the ``i``-th period, of ``period * period_factor**i`` steps:
+    ``end_value + (peak_value * peak_factor**i - end_value) * (1 + cos(pi * progress)) / 2``.
+
+    Args:
+        peak_value: the value at count 0.
+        period: number of steps of the first period, at least 1.
+        period_factor: how much longer each period is than the one before, at least 1.
+        peak_factor: by what each peak is multiplied, in [0, inf).
+        end_value: the value at the end of each period.
+
+    Source: Loshchilov & Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
+    arXiv:1608.03983.
+
+    >>> schedule = cosine_restarts(1.0, 10, period_factor=2, peak_factor=0.5)
+    >>> [round(float(schedule(count)), 3) for count in (0, 5, 10, 20, 30)]
+    [1.0, 0.5, 0.5, 0.25, 0.25]
+    """
+    where = "schedules.cosine_restarts"
+    peak_value = number(where, "peak_value", peak_value)
+    period = steps(where, "period", period, least=1)
+    period_factor = steps(where, "period_factor", period_factor, least=1)
+    peak_factor = non_negative(where, "peak_factor", peak_factor)
+    end_value = number(where, "end_value", end_value)
+
+    def schedule(count: Array) -> Array:
+        if period_factor == 1:
+            index = np.floor_divide(count, period)
+        else:
+            # Half a step keeps the logarithm of an exact power from being rounded down.
+            passed = (count + 0.5) * (period_factor - 1) / period + 1.0
+            index = np.floor(np.log(passed) / math.log(period_factor))
+        length = period * period_factor**index
+        begin = index * period if period_factor == 1 else (length - period) / (period_factor - 1)
+        wave = 0.5 + 0.5 * np.cos(math.pi * (count - begin) / length)
+        return end_value + (peak_value * peak_factor**index - end_value) * wave
+
+    return schedule
+
+
+def one_cycle(
+    peak_value: float,
+    transition_steps: int,
+    *,
+    rise: float = 0.3,
+    initial_divisor: float = 25.0,
+    final_divisor: float = 1e4,
+) -> Schedule:
+    """Go up along half a wave of the cosine, then down to almost 0 along another.
+
+    From ``peak_value / initial_divisor`` to ``peak_value`` in the first ``rise`` of the steps, then to
+    ``peak_value / (initial_divisor * final_divisor)``.
+
+    Args:
+        peak_value: the largest value.
+        transition_steps: number of steps of the whole schedule, at least 2.
+        rise: fraction of the steps on the way up, in [0, 1).
+        initial_divisor: in (0, inf).
+        final_divisor: in (0, inf).
+
+    Source: Smith & Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
+    Rates", 2017, arXiv:1708.07120.
+
+    >>> schedule = one_cycle(1.0, 10, rise=0.5)
+    >>> [round(float(schedule(count)), 3) for count in (0, 5, 10)]
+    [0.04, 1.0, 0.0]
+    """
+    where = "schedules.one_cycle"
+    peak_value = number(where, "peak_value", peak_value)
+    transition_steps = steps(where, "transition_steps", transition_steps, least=2)
+    top = max(int(fraction(where, "rise", rise) * transition_steps), 1)
+    first = peak_value / positive(where, "initial_divisor", initial_divisor)
+    last = first / positive(where, "final_divisor", final_divisor)
+    up = _half_cosine(first, peak_value, top, 1.0)
+    return join_schedules([up, _half_cosine(peak_value, last, transition_steps - top, 1.0)], [top])
+
+
+def inverse_time_decay(
+    init_value: float, transition_steps: int, decay_rate: float, *, staircase: bool = False
+) -> Schedule:
+    """Go down in inverse proportion to time: ``init_value / (1 + decay_rate * count / transition_steps)``.
+
+    Args:
+        init_value: the value at count 0.
+        transition_steps: at least 1.
+        decay_rate: in [0, inf).
+        staircase: whether ``count / transition_steps`` is rounded down to an integer.
+
+    >>> schedule = inverse_time_decay(1.0, 10, 1.0)
+    >>> [float(schedule(count)) for count in (0, 10, 30)]
+    [1.0, 0.5, 0.25]
+    """
+    where = "schedules.inverse_time_decay"
+    init_value = number(where, "init_value", init_value)
+    transition_steps = steps(where, "transition_steps", transition_steps, least=1)
+    decay_rate = non_negative(where, "decay_rate", decay_rate)
+
+    def schedule(count: Array) -> Array:
+        passed = count / transition_steps
+        return init_value / (1.0 + decay_rate * (np.floor(passed) if staircase else passed))
+
+    return schedule
+
+
 def piecewise_constant(init_value: float, boundaries_and_scales: Mapping[int, float]) -> Schedule:
     """Multiply by a factor at each of some counts.
 
@@ -277,12 +390,11 @@ def _rise(where: str, init_value: float, peak_value: float, warmup_steps: int) -
 
 def _half_cosine(init_value: float, end_value: float, decay_steps: int, exponent: float) -> Schedule:
     def schedule(count: Array) -> Array:
-        fraction = 0.5 + 0.5 * np.cos(math.pi * _progress(count, decay_steps))
-        return end_value + (init_value - end_value) * fraction**exponent
+        wave = 0.5 + 0.5 * np.cos(math.pi * _progress(count, decay_steps))
+        return end_value + (init_value - end_value) * wave**exponent
 
     return schedule
 
 
 def _progress(count: Array, total: int) -> Array:
-    """Return the part of ``total`` that has passed, in [0, 1]."""
     return np.minimum(np.maximum(count, 0), total) / total

@@ -1,4 +1,4 @@
-"""Metrics: functions ``(predictions, targets)`` that give one value per example, without derivatives."""
+"""Measures of single examples, without derivatives."""
 
 from __future__ import annotations
 
