@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from benchmarks.timing import environment, medians, report
-from transforms import tree, value_and_grad
+from transforms import value_and_grad
 
 RATE = 0.1
 
@@ -84,7 +84,7 @@ def _with_funcdl(params: Any, x: Any, labels: Any) -> Callable[[], Any]:
     def step() -> Any:
         nonlocal params
         loss, gradients = gradient(params, x, labels)
-        params = tree.map(lambda p, g: p - RATE * g, params, gradients)
+        params = {name: params[name] - RATE * gradients[name] for name in params}
         return loss
 
     return step

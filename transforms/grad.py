@@ -10,7 +10,7 @@ import numpy as np
 
 from transforms import tree
 from transforms.errors import message
-from transforms.types import is_differentiable, type_of
+from transforms.types import Array, is_differentiable, type_of
 from transforms.vjp import record
 
 ArgNums = int | Sequence[int]
@@ -63,10 +63,15 @@ def value_and_grad(
             return f(*everything, **kwargs)
 
         of_chosen.__name__ = name
-        for position in chosen:
-            _check_input(name, position, args[position], holomorphic, allow_int)
+
+        def check(leaves: list[Array]) -> None:
+            # Real leaves are always fine; whatever else there is, is looked at argument by argument.
+            if holomorphic or any(leaf.dtype.kind != "f" for leaf in leaves):
+                for position in chosen:
+                    _check_input(name, position, args[position], holomorphic, allow_int)
+
         primals = tuple([args[position] for position in chosen])
-        recording = record(of_chosen, primals, "vjp", has_aux=has_aux)
+        recording = record(of_chosen, primals, "vjp", has_aux=has_aux, check=check)
         out = recording.out_structure.unflatten(recording.values)
         dtype = _check_output(name, out, holomorphic)
         entry = recording.outputs[0]

@@ -136,6 +136,10 @@ def _via(function: Callable[..., Any]) -> Any:
 
 def _operator(ufunc: np.ufunc) -> Any:
     def operator(self: Tracer, other: Array) -> Array:
+        level = self.level
+        kind = other.__class__
+        if kind in _PLAIN or (kind is self.__class__ and other.level is level):
+            return level.process(UFUNCS[ufunc], (self, other), {})
         return dispatch(UFUNCS[ufunc], (self, other), {})
 
     return operator
@@ -150,7 +154,7 @@ def _reflected(ufunc: np.ufunc) -> Any:
 
 def _unary(ufunc: np.ufunc) -> Any:
     def operator(self: Tracer) -> Array:
-        return dispatch(UFUNCS[ufunc], (self,), {})
+        return self.level.process(UFUNCS[ufunc], (self,), {})
 
     return operator
 
@@ -219,6 +223,8 @@ class Tracer:
         if method == "__call__":
             primitive = UFUNCS.get(ufunc)
             if primitive is not None and not kwargs:
+                if len(inputs) == 1:
+                    return self.level.process(primitive, inputs, kwargs)
                 return dispatch(primitive, inputs, kwargs)
             return _call_ufunc(ufunc, inputs, kwargs)
         return METHODS[f"ufunc.{method}"](ufunc, *inputs, **kwargs)

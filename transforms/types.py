@@ -55,12 +55,20 @@ class ArrayType:
         return f"{self.dtype}[{','.join(map(str, self.shape))}]"
 
 
+_new = object.__new__
+
+
 def type_of(x: Array) -> ArrayType:
     """Return the type of an array, a tracer, a type, or a Python or NumPy scalar.
 
     >>> type_of(2.0)
     float64[]
     """
+    if x.__class__ is np.ndarray:
+        array_type = _new(ArrayType)
+        array_type.shape = x.shape
+        array_type.dtype = x.dtype
+        return array_type
     if isinstance(x, ArrayType):
         return x
     try:

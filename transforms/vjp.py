@@ -364,10 +364,19 @@ class Recording(NamedTuple):
         return self.structure.unflatten(cotangents)  # type: ignore[return-value]
 
 
-def record(f: Callable[..., Any], primals: tuple[Any, ...], transform: str, *, has_aux: bool) -> Recording:
-    """Run a function on a new tape."""
+def record(
+    f: Callable[..., Any],
+    primals: tuple[Any, ...],
+    transform: str,
+    *,
+    has_aux: bool,
+    check: Callable[[list[Array]], None] | None = None,
+) -> Recording:
+    """Run a function on a new tape, after a check of the arguments' leaves."""
     leaves, structure = tree.flatten(primals)
-    leaves = [as_array(leaf) for leaf in leaves]
+    leaves = [leaf if leaf.__class__ is np.ndarray else as_array(leaf) for leaf in leaves]
+    if check is not None:
+        check(leaves)
     inputs: list[int | None] = []
     tracers: list[Array] = []
     with VJPLevel(transform) as level:

@@ -118,6 +118,11 @@ def _scatter(
     position: int,
 ) -> Array:
     """Combine updates into a base by a ufunc, or replace by them; the last update of a place wins."""
+    if ufunc is np.add and base.__class__ is float and len(axes) == len(shape):
+        # Single elements, as the labels of a loss pick them: the pullback of most classifiers.
+        out = np.full(shape, base, updates.dtype) if base else np.zeros(shape, updates.dtype)
+        np.add.at(out, tuple(indices), updates)
+        return out
     dtype = joint_dtype(base, updates)
     lengths = tuple(shape[axis] for axis in axes)
     rest = tuple(length for axis, length in enumerate(shape) if axis not in axes)

@@ -51,8 +51,6 @@ def parse_index(index: Any, shape: Shape) -> Index:
         IndexError: there are too many entries, one that is no index, or a place that does not exist.
         ConcreteValueError: there is a boolean mask that has no values while the function is traced.
     """
-    if index.__class__ is tuple and _points_at_elements(index, len(shape)):
-        return Index(None, index, tuple(range(len(index))), 0)
     expanded = _expand(index, shape)
     entries: list[Entry] = []
     arrays: list[Array] = []
@@ -255,4 +253,6 @@ def read(x: Array, index: Index) -> Array:
 
 @method("getitem")
 def _getitem(x: Array, index: Any) -> Array:
+    if index.__class__ is tuple and _points_at_elements(index, x.ndim):
+        return bind(gather, x, *index, axes=tuple(range(len(index))), position=0)
     return read(x, parse_index(index, x.shape))
