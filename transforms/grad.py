@@ -109,6 +109,8 @@ def grad(
 
 
 def _positions(name: str, positions: tuple[int, ...], count: int) -> tuple[int, ...]:
+    if positions == (0,) and count:
+        return positions
     for position in positions:
         if not -count <= position < count:
             raise ValueError(
@@ -146,6 +148,8 @@ def _check_input(name: str, position: int, argument: Any, holomorphic: bool, all
 
 
 def _check_output(name: str, out: Any, holomorphic: bool) -> np.dtype[Any]:
+    if getattr(out, "shape", None) == () and out.dtype.kind == "f" and not holomorphic:
+        return out.dtype  # type: ignore[no-any-return]
     if not hasattr(out, "shape") and not isinstance(out, (int, float, complex)):
         raise TypeError(
             message(

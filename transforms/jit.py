@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from transforms import tree
 from transforms.backends import DEVICE_BACKENDS, compile_graph
 from transforms.backends.placement import place
-from transforms.control.cache import ARRAYS, ProgramCache, Traced
+from transforms.control.cache import PLAIN, ProgramCache, Traced
 from transforms.control.nans import are_checked, run_in_the_open
 from transforms.control.program import Program, call_program
 from transforms.errors import message
@@ -19,9 +19,6 @@ from transforms.graph.ir import Graph
 from transforms.tracer import Tracer, as_operand
 
 DEFAULT_BACKEND = "numpy"
-
-# Leaves of these classes go to a compiled program as they are.
-_PLAIN = ARRAYS | {float, int, bool, complex}
 
 Names = str | Sequence[str]
 Numbers = int | Sequence[int]
@@ -89,7 +86,7 @@ class Jitted:
             return run_in_the_open(self._function, args, kwargs)
         traced, leaves = self._cache.look_up(args, kwargs)
         executable = self._executables.get(traced.program)
-        if executable is not None and _PLAIN.issuperset(map(type, leaves)):
+        if executable is not None and PLAIN.issuperset(map(type, leaves)):
             return traced.structure.unflatten(executable(*leaves))
         return traced.structure.unflatten(self._run(traced, leaves, args, kwargs))
 
@@ -223,8 +220,8 @@ def jit(
             "xla" are JAX arrays, which stay on their device.
         static_argnums: positions of arguments that are not traced: hashable values, on which the function may
             branch. Each value has a program of its own.
-        static_argnames: names of arguments that are not traced. A name in the signature of ``f`` is static
-            by position as well.
+        static_argnames: names of arguments that are not traced. An argument that ``f`` names is static
+            whether it is given by position or by name, if it is static in one way.
         donate_argnums: positions of arguments that are not used again after the call, so that a backend
             may write its results over them.
         in_shardings: for "xla", a JAX sharding of all leaves of the arguments, or a tuple with a tree of
@@ -265,11 +262,23 @@ def jit(
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     donated = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
-    return Jitted(f, backend, (*numbers, *_positions(f, names)), names, donated, shardings)
+    static_numbers, static_names = _in_both_ways(f, numbers, names)
+    return Jitted(f, backend, static_numbers, static_names, donated, shardings)
 
 
-def _positions(f: Callable[..., Any], names: tuple[str, ...]) -> list[int]:
-    if not names:
-        return []
-    parameters = list(inspect.signature(f).parameters)
-    return [parameters.index(name) for name in names if name in parameters]
+def _in_both_ways(
+    f: Callable[..., Any], numbers: tuple[int, ...], names: tuple[str, ...]
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return positions and names of static arguments; one that has both may be given either way."""
+    if not (numbers or names):
+        return numbers, names
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except ValueError:  # a function that is not written in Python
+        return numbers, names
+    order = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if not any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        numbers = tuple(n + len(order) if n < 0 else n for n in numbers)
+    positions = [order.index(name) for name in names if name in order]
+    named = [order[n] for n in numbers if 0 <= n < len(order)]
+    return tuple(dict.fromkeys((*numbers, *positions))), tuple(dict.fromkeys((*names, *named)))

@@ -177,17 +177,22 @@ class VJPLevel(Level):
         """Apply the primitive to the values, and write an entry."""
         if not self.alive:
             self.check_alive()
-        values = []
-        parents = []
-        key, bit = 0, 1
-        for operand in operands:
-            if operand.__class__ is VJPTracer and operand.level is self:
-                values.append(operand.value)
-                parents.append(operand.entry)
-                key |= bit
-            else:
-                values.append(operand)
-            bit += bit
+        if len(operands) == 1:  # then it is a tracer of this level
+            values = [operands[0].value]
+            parents = [operands[0].entry]
+            key, bit = 1, 2
+        else:
+            values = []
+            parents = []
+            key, bit = 0, 1
+            for operand in operands:
+                if operand.__class__ is VJPTracer and operand.level is self:
+                    values.append(operand.value)
+                    parents.append(operand.entry)
+                    key |= bit
+                else:
+                    values.append(operand)
+                bit += bit
         if primitive.multiple and primitive.vjp.__class__ is Forward:
             return self._forward(primitive, key, parents, values, attributes)
         if self.outermost:
@@ -265,10 +270,15 @@ def fit_shape(x: Array, shape: Shape) -> Array:
     """Sum out the axes along which a value was broadcast from ``shape``, or broadcast it to ``shape``."""
     extra, axes = _summed_axes(x.shape, shape)
     if extra:
-        x = np.add.reduce(x, axis=extra)
+        x = _sum(x, extra)
+        if not axes and x.shape == shape:
+            return x
     if axes:
-        x = np.add.reduce(x, axis=axes, keepdims=True)
+        x = _sum(x, axes, None, None, True)
     return x if x.shape == shape else bind(broadcast_to, x, shape=shape)
+
+
+_sum: Any = np.add.reduce  # of which the stubs do not know that it takes tracers
 
 
 @functools.lru_cache(maxsize=4096)
@@ -364,6 +374,9 @@ class Recording(NamedTuple):
         return self.structure.unflatten(cotangents)  # type: ignore[return-value]
 
 
+_LEAF = tree.structure(0)
+
+
 def record(
     f: Callable[..., Any],
     primals: tuple[Any, ...],
@@ -381,13 +394,17 @@ def record(
     tracers: list[Array] = []
     with VJPLevel(transform) as level:
         for leaf in leaves:
-            tracer = level.record(leaf, None) if is_differentiable(leaf.dtype) else leaf
+            differentiable = leaf.dtype.kind == "f" or is_differentiable(leaf.dtype)
+            tracer = level.record(leaf, None) if differentiable else leaf
             inputs.append(None if tracer is leaf else tracer.entry)
             tracers.append(tracer)
         out = f(*structure.unflatten(tracers))
         out, aux = out if has_aux else (out, None)
-        out_leaves, out_structure = tree.flatten(out)
-        check_outputs(transform, f, out, out_leaves)
+        if out.__class__ is VJPTracer:
+            out_leaves, out_structure = [out], _LEAF
+        else:
+            out_leaves, out_structure = tree.flatten(out)
+            check_outputs(transform, f, out, out_leaves)
         mine = [leaf.__class__ is VJPTracer and leaf.level is level for leaf in out_leaves]
         if has_aux:
             aux = tree.map(lambda leaf: lower(level, leaf), aux)

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import functools
+import gc
 import threading
+import time
+import tracemalloc
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pytest
@@ -54,6 +62,20 @@ def test_static_arguments():
         f(X, [2])
 
 
+def test_static_arguments_are_static_by_position_and_by_name():
+    for options in ({"static_argnums": 1}, {"static_argnames": "power"}, {"static_argnums": -1}):
+        f = jit(lambda x, power: x**power if power > 1 else x, **options)
+        np.testing.assert_array_equal(f(X, 2), X**2)
+        np.testing.assert_array_equal(f(X, power=2), X**2)
+
+
+def test_static_arguments_that_are_equal_but_differ_in_type():
+    f = jit(lambda x, n: x + (1 if type(n) is int else 0), static_argnums=1)
+    assert [f(0.0, 1), f(0.0, 1.0), f(0.0, True), f(0.0, 1)] == [1, 0, 0, 1]
+    assert f.cache_size() == 3
+    assert "a static argument changed to {1: 1.0}" in f.explain()
+
+
 def test_methods_and_partials():
     class Model:
         def __init__(self, scale):
@@ -72,12 +94,80 @@ def test_methods_and_partials():
     np.testing.assert_array_equal(second.apply(X), 3 * X)
     np.testing.assert_array_equal(first.power(X, 2), 2 * X**2)
     np.testing.assert_array_equal(jit(functools.partial(np.multiply, 2.0))(X), 2 * X)
+    assert Model.power.cache_size() == 0
+    assert first.power.cache_size() == 1
+    assert "float64[3]" in repr(first.apply.lower(X))
+    np.testing.assert_array_equal(Model(5.0).apply(X), 5 * X)
+
+
+@dataclasses.dataclass
+class Scaled:
+    scale: float
+
+    traces: ClassVar[list[float]] = []
+
+    @jit
+    def apply(self, x):
+        self.traces.append(self.scale)
+        return x * self.scale
+
+
+def test_instances_are_known_by_identity():
+    first, second = Scaled(2.0), Scaled(2.0)
+    assert first == second
+    first.apply(X), second.apply(X), first.apply(X)
+    assert Scaled.traces == [2.0, 2.0]
+    other = copy.copy(first)
+    other.scale = 3.0
+    np.testing.assert_array_equal(other.apply(X), 3 * X)
+    np.testing.assert_array_equal(copy.deepcopy(other).apply(X), 3 * X)
+
+
+def test_methods_do_not_keep_their_instances():
+    model = Scaled(4.0)
+    model.apply(X)
+    reference = weakref.ref(model)
+    del model
+    gc.collect()
+    assert reference() is None
+    assert not Scaled.apply._bound
+
+
+class Pair(NamedTuple):
+    first: Any
+    second: Any
+
+    @jit
+    def dot(self, x):
+        return np.sum(self.first * self.second) * x
+
+
+class Slotted:
+    __slots__ = ("scale",)
+
+    @jit
+    def apply(self, x):
+        return x
+
+
+def test_an_instance_that_is_a_tree_is_traced():
+    pair = Pair(X, X)
+    assert pair.dot(2.0) == 10.0
+    np.testing.assert_allclose(grad(lambda p: p.dot(2.0))(pair).first, 2 * X)
+    with pytest.raises(TypeError, match="must allow weak references, got Slotted; add '__weakref__'"):
+        Slotted().apply(X)
 
 
 def test_python_numbers_stay_weak():
     f = jit(lambda x, scale: x * scale + scale * 2)
     assert f(X.astype(np.float32), 2.0).dtype == np.float32
     assert f(X.astype(np.float32), np.float64(2.0)).dtype == np.float64
+
+
+def test_python_numbers_stay_weak_in_programs_that_are_called():
+    inner = jit(lambda x, scale: x * scale)
+    outer = jit(lambda x, scale: inner(x, scale * 2) + inner(x, scale))
+    assert outer(X.astype(np.float32), 2.0).dtype == np.float32
 
 
 def test_composes_with_every_transform():
@@ -193,22 +283,133 @@ def test_an_exception_leaves_the_engine_clean():
     np.testing.assert_array_equal(f(X, 1.0), X + 1)
 
 
+def in_threads(work, count=8):
+    """Run ``work(index)`` in threads at once, and return what each gave."""
+    barrier = threading.Barrier(count)
+
+    def start(index):
+        barrier.wait()
+        return work(index)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(start, range(count)))
+
+
 def test_threads_run_one_program_at_once():
     f = jit(lambda x: np.sum(np.sin(x) * np.cos(x), axis=0))
-    results = {}
-
-    def work(index):
-        x = np.full((50, 50), float(index))
-        results[index] = [f(x) for _ in range(50)]
-
-    threads = [threading.Thread(target=work, args=(index,)) for index in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for index, outs in results.items():
+    results = in_threads(lambda index: [f(np.full((50, 50), float(index))) for _ in range(50)])
+    for index, outs in enumerate(results):
         for out in outs:
             np.testing.assert_allclose(out, 50 * np.sin(index) * np.cos(index) * np.ones(50))
+    assert f.cache_size() == 1
+
+
+def test_threads_trace_at_once():
+    def work(index):
+        scale = np.full(3, float(index))
+        values = []
+        for length in range(1, 20):
+
+            @jit
+            def f(x, length=length):
+                for _ in range(length):
+                    x = np.sin(x) + scale
+                    time.sleep(0)
+                if index % 4 == 3:
+                    raise RuntimeError(f"in thread {index}")
+                return x
+
+            try:
+                values.append((f(X), grad(lambda x, f=f: np.sum(f(x)))(X)))
+            except RuntimeError as error:
+                values.append(str(error))
+        return values
+
+    for index, values in enumerate(in_threads(work)):
+        for length, value in enumerate(values, start=1):
+            if index % 4 == 3:
+                assert value == f"in thread {index}"
+                continue
+            x, slope = X, 1.0
+            for _ in range(length):
+                slope = slope * np.cos(x)
+                x = np.sin(x) + index
+            np.testing.assert_allclose(value[0], x)
+            np.testing.assert_allclose(value[1], slope)
+
+
+def test_threads_trace_one_function_for_many_types():
+    f = jit(lambda x: np.sum(x * 2.0))
+
+    def work(index):
+        return [f(np.ones(length)) for length in range(1, 30)]
+
+    for values in in_threads(work):
+        np.testing.assert_array_equal(values, 2.0 * np.arange(1, 30))
+    assert f.cache_size() == 29
+
+
+def allocated_after(work, rounds):
+    """Return the memory that is in use after so many rounds of work."""
+    for _ in range(rounds):
+        work()
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
+def test_calls_hold_no_memory():
+    f = jit(lambda p, x: ({"w": p["w"] - 0.1 * x}, np.sum(x), x.T))
+    params, x = {"w": np.ones((20, 20))}, np.ones((20, 20))
+
+    def call():
+        nonlocal params
+        params, _, _ = f(params, x)
+
+    tracemalloc.start()
+    before = allocated_after(call, 100)
+    after = allocated_after(call, 10000)
+    tracemalloc.stop()
+    assert after - before < 20_000
+
+
+def test_retraces_hold_no_memory():
+    f = jit(lambda x: x * 2.0)
+
+    def retrace():
+        f(X)
+        f.clear_cache()
+
+    tracemalloc.start()
+    before = allocated_after(retrace, 50)
+    after = allocated_after(retrace, 1000)
+    tracemalloc.stop()
+    assert after - before < 50_000
+
+
+def test_tracing_at_each_call_holds_no_memory():
+    f = jit(lambda scale, x: grad(lambda y: jit(lambda z: np.sum(z * y))(scale))(x))
+    inner = jit(lambda x: np.sum(x))
+
+    def call():
+        grad(lambda y: inner(X * y) * 1.0)(2.0)
+        f.clear_cache()
+        f(2.0, 3.0)
+
+    tracemalloc.start()
+    before = allocated_after(call, 20)
+    after = allocated_after(call, 80)
+    tracemalloc.stop()
+    assert after - before < 100_000
+
+
+def test_programs_and_constants_are_freed():
+    constant = np.ones((50, 50))
+    reference = weakref.ref(constant)
+    f = jit(lambda x, constant=constant: x * constant)
+    f(X[0])
+    del constant, f
+    gc.collect()
+    assert reference() is None
 
 
 def test_long_chain():

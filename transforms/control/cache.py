@@ -33,8 +33,56 @@ class Traced(NamedTuple):
 
 # Leaves of these classes have a shape and a dtype, and are never traced.
 ARRAYS = frozenset({np.ndarray, *np.sctypeDict.values()})
+# These go to a compiled program as they are.
+PLAIN = ARRAYS | {float, int, bool, complex}
 _shape_and_dtype = operator.attrgetter("shape", "dtype")
 _KEPT_REASONS = 100
+
+
+class _Guess(NamedTuple):
+    """The structure of the last call's arguments, which the next call's probably have: to check takes less
+    time than to find out.
+
+    Attributes:
+        structure: the structure.
+        dicts: the keys that lead to each dict in it.
+    """
+
+    structure: tree.Structure
+    dicts: list[tuple[Any, ...]]
+
+    def leaves(self, x: Any) -> list[Any] | None:
+        """Return the leaves of a tree; None unless it has this structure, and arrays and numbers for leaves."""
+        try:
+            leaves: list[Any] = self.structure.flatten_up_to(x)
+        except ValueError:
+            return None
+        if not PLAIN.issuperset(map(type, leaves)):
+            return None
+        for keys in self.dicts:  # which optree takes for equal to their subclasses
+            node = x
+            for key in keys:
+                node = node[key]
+            if type(node) is not dict:
+                return None
+        return leaves
+
+
+def _guess(structure: tree.Structure) -> _Guess | None:
+    """Return the guess of a structure, if all its nodes are of the common kinds."""
+    dicts: list[tuple[Any, ...]] = []
+    nodes: list[tuple[tree.Structure, tuple[Any, ...]]] = [(structure, ())]
+    while nodes:
+        node, keys = nodes.pop()
+        if node.is_leaf():
+            continue
+        if node.type not in (dict, tuple, list, type(None)):
+            return None
+        if node.type is dict:
+            dicts.append(keys)
+        children = zip(node.children(), node.entries(), strict=True)
+        nodes.extend((child, (*keys, entry)) for child, entry in children)
+    return _Guess(structure, dicts)
 
 
 class ProgramCache:
@@ -60,6 +108,7 @@ class ProgramCache:
         self._static_argnums = static_argnums
         self._static_argnames = static_argnames
         self._programs: dict[Any, Traced] = {}
+        self._guess: _Guess | None = None
         self.reasons: deque[str] = deque(maxlen=_KEPT_REASONS)
 
     def __len__(self) -> int:
@@ -85,6 +134,10 @@ class ProgramCache:
     def _split(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any, Any]:
         """Return the leaves and structure of the traced arguments, and the static ones with their places."""
         if not (self._static_argnums or self._static_argnames):
+            guess = self._guess
+            known = None if guess is None else guess.leaves((args, kwargs))
+            if known is not None:
+                return known, guess.structure, None  # type: ignore[union-attr]
             leaves, structure = tree.flatten((args, kwargs))
             return leaves, structure, None
         statics: dict[Any, Any] = {
@@ -127,6 +180,7 @@ class ProgramCache:
         self.reasons.append(reason)
         traced = Traced(program, captured, out_structure[0])
         if not captured:
+            self._guess = _guess(structure)
             self._programs[structure, signature, statics] = traced
         return traced
 

@@ -149,5 +149,7 @@ def evaluate(graph: Graph, *inputs: Array) -> list[Array]:
     for equation in graph.equations:
         out = dispatch(equation.primitive, [read(x) for x in equation.operands], equation.attributes)
         results = out if equation.primitive.multiple else (out,)
+        if results and equation.results[0].weak is not None and isinstance(out, (np.ndarray, np.generic)):
+            results = (out.item(),)  # a Python number again, which promotes weakly
         values.update(zip(equation.results, results, strict=True))
     return [read(x) for x in graph.outputs]

@@ -17,7 +17,7 @@ from transforms.types import Array, ArrayType
 
 def _evaluate(x: Array, y: Array) -> Array:
     # NumPy multiplies a stack of matrices by one matrix in as many small products.
-    if getattr(x, "ndim", 0) > 2 and getattr(y, "ndim", 0) == 2 and x.flags.c_contiguous:
+    if x.__class__ is np.ndarray and x.ndim > 2 and getattr(y, "ndim", 0) == 2 and x.flags.c_contiguous:
         rows = x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
         return np.matmul(rows, y).reshape((*x.shape[:-1], y.shape[1]))
     return np.matmul(x, y)

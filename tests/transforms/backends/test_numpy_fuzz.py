@@ -55,9 +55,9 @@ def update(rng, x):
     if not x.ndim or not x.size:
         return x + 1.0
     indices = np.array([0, -1, 0])
-    updates = [lambda a: at(a)[0].set(a[-1]), lambda a: at(a)[::2].set(1.0), lambda a: at(a)[indices].add(2.0)]
+    writes = [lambda a: at(a)[0].set(a[-1]), lambda a: at(a)[::2].set(1.0), lambda a: at(a)[indices].add(2.0)]
     gathers = [lambda a: a[indices], lambda a: np.take(a, indices, axis=-1), lambda a: np.cumsum(a, 0)]
-    return rng.choice([*updates, *gathers, lambda a: np.concatenate([a, a[:1]])])(x)
+    return rng.choice([*writes, *gathers, lambda a: np.concatenate([a, a[:1]])])(x)
 
 
 def loop(rng, x):

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from tests.transforms.control.laws import Case, check, parametrize
-from transforms import checkpoint, checkpoint_name, grad, jit, save_matmuls, save_names, scan, stage, tree, vjp
+from transforms import (
+    checkpoint,
+    checkpoint_name,
+    grad,
+    jit,
+    save_matmuls,
+    save_names,
+    scan,
+    stage,
+    tree,
+    vjp,
+)
 from transforms.graph.check import check_graph
 from transforms.graph.ir import nested_graphs
 

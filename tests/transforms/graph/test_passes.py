@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from transforms import stage
+from transforms import at, grad, scan, stage, stop_gradient
+from transforms.control.callbacks import effect_callback
+from transforms.control.checkpoint import name_p
 from transforms.graph.check import check_graph
 from transforms.graph.cut import cut
-from transforms.graph.passes import inline_calls, optimize, remove_dead, share_common
+from transforms.graph.ir import Equation, Graph, Variable, nested_graphs
+from transforms.graph.passes import (
+    fold_constants,
+    inline_calls,
+    merge_scatters,
+    optimize,
+    remove_dead,
+    share_common,
+    simplify,
+)
 from transforms.graph.stage import evaluate
 from transforms.jit import jit
+from transforms.primitive import PRIMITIVES
+from transforms.tracer import bind
+from transforms.types import ArrayType
 
 X = np.arange(3.0)
+MATRIX = np.linspace(-1, 1, 12).reshape(3, 4)
 
 
 def names(graph):
@@ -21,8 +37,15 @@ def names(graph):
 def same_values(first, second, *args):
     check_graph(first)
     check_graph(second)
-    for x, y in zip(evaluate(first, *args), evaluate(second, *args), strict=True):
+    with np.errstate(invalid="ignore"):
+        pairs = zip(evaluate(first, *args), evaluate(second, *args), strict=True)
+    for x, y in pairs:
+        assert (np.shape(x), np.asarray(x).dtype) == (np.shape(y), np.asarray(y).dtype)
         np.testing.assert_array_equal(x, y)
+        np.testing.assert_array_equal(np.signbit(x) & (x == x), np.signbit(y) & (y == y))
+
+
+# --- dead code, common subexpressions, calls
 
 
 def test_dead_equations_are_dropped():
@@ -37,6 +60,19 @@ def test_dead_equations_are_dropped():
     same_values(graph, smaller, X)
 
 
+def test_effects_are_kept_in_loops_too():
+    def step(carry, x):
+        effect_callback(lambda x: None, (x,), {})
+        return carry, x
+
+    def f(x):
+        scan(step, 0.0, x)
+        effect_callback(lambda x: None, (x,), {})
+        return x
+
+    assert names(optimize(stage(f)(X))) == ["scan", "debug_callback"]
+
+
 def test_common_equations_are_shared():
     graph = stage(lambda x: np.sin(x) * np.sin(x) + np.sum(x, axis=0) + np.sum(x, axis=-1))(X)
     smaller = share_common(graph)
@@ -44,9 +80,18 @@ def test_common_equations_are_shared():
     same_values(graph, smaller, X)
 
 
-def test_numbers_of_different_type_are_not_shared():
+def test_numbers_that_are_only_equal_are_not_shared():
     graph = share_common(stage(lambda x: (x * 1.0, x * 1, x * True))(np.arange(3)))
     assert len(graph.equations) == 3
+    graph = stage(lambda x: (x * 0.0, x * -0.0))(X)
+    same_values(graph, share_common(graph), X)
+
+
+def test_equal_constants_are_kept_once():
+    graph = stage(lambda x: x * np.arange(3.0) + np.arange(3.0))(X)
+    smaller = share_common(graph)
+    assert (len(graph.constants), len(smaller.constants)) == (2, 1)
+    same_values(graph, smaller, X)
 
 
 def test_called_programs_are_inlined_at_any_depth():
@@ -57,8 +102,188 @@ def test_called_programs_are_inlined_at_any_depth():
     assert names(graph) == ["call", "call"]
     flat = inline_calls(graph)
     assert "call" not in names(flat)
+    assert len(flat.constants) == 1
     same_values(graph, flat, X)
     same_values(graph, optimize(graph), X)
+
+
+def test_an_inlined_program_promotes_like_the_call():
+    inner = jit(lambda x, scale: (x * scale, scale * 2.0))
+    single = X.astype(np.float32)
+    graph = stage(lambda x: inner(x, 2.0)[0] * inner(x, 2.0)[1])(single)
+    same_values(graph, optimize(graph), single)
+    nested = jit(lambda x, scale: inner(x, scale))
+    assert [out.dtype for out in nested(single, 2.0)] == [np.float32, np.float64]
+
+
+# --- constants
+
+
+def test_constants_are_folded():
+    graph = stage(lambda x: x * np.sin(np.arange(3.0)) + jit(lambda: np.arange(3.0) ** 2 + 1)())(X)
+    smaller = fold_constants(inline_calls(graph))
+    assert names(smaller) == ["multiply", "add"]
+    same_values(graph, smaller, X)
+
+
+def test_what_is_large_or_fails_is_left_to_the_run():
+    large = stage(lambda x: x + np.sum(bind(PRIMITIVES["broadcast_to"], np.ones(1), shape=(200, 200)), 0)[0])
+    ones = Variable(ArrayType((1,), "float64"))
+    grown = Variable(ArrayType((300, 300), "float64"))
+    spread = Equation((grown,), PRIMITIVES["broadcast_to"], (ones,), {"shape": (300, 300)})
+    graph = Graph((), ((ones, np.ones(1)),), (spread,), (grown,))
+    assert names(fold_constants(graph)) == ["broadcast_to"]
+    assert "broadcast_to" not in names(large(X))  # evaluated while it is staged
+
+    singular = Variable(ArrayType((2, 2), "float64"))
+    inverse = Variable(ArrayType((2, 2), "float64"))
+    invert = Equation((inverse,), PRIMITIVES["inv"], (singular,), {})
+    graph = Graph((), ((singular, np.zeros((2, 2))),), (invert,), (inverse,))
+    assert names(fold_constants(graph)) == ["inv"]
+
+
+def test_numbers_are_folded_to_numbers():
+    number, doubled = (Variable(ArrayType((), "float64"), float) for _ in range(2))
+    x, product = (Variable(ArrayType((3,), "float32")) for _ in range(2))
+    graph = Graph(
+        (x,),
+        (),
+        (
+            Equation((number,), PRIMITIVES["add"], (1.0, 0.5), {}),
+            Equation((doubled,), PRIMITIVES["multiply"], (number, 2.0), {}),
+            Equation((product,), PRIMITIVES["multiply"], (x, doubled), {}),
+        ),
+        (product, doubled),
+    )
+    smaller = fold_constants(graph)
+    assert smaller.equations[0].operands[1] == 3.0
+    same_values(graph, smaller, X.astype(np.float32))
+    assert evaluate(smaller, X.astype(np.float32))[0].dtype == np.float32
+
+
+# --- algebra
+
+
+@pytest.mark.parametrize(
+    ("f", "left"),
+    [
+        (lambda x: x * 1.0, []),
+        (lambda x: 1 * x, []),
+        (lambda x: x / 1.0, []),
+        (lambda x: x**1, []),
+        (lambda x: x * np.ones((3, 4)), []),
+        (lambda x: x - 0.0, []),
+        (lambda x: x + -0.0, []),
+        (lambda x: x + 0.0, ["add"]),
+        (lambda x: x - -0.0, ["subtract"]),
+        (lambda x: 0.0 - x, ["subtract"]),
+        (lambda x: x * 0.0, ["multiply"]),
+        (lambda x: np.negative(-x), []),
+        (lambda x: +x, []),
+        (lambda x: 2.0 + -x, ["subtract"]),
+        (lambda x: x - (-np.sin(x)), ["sin", "add"]),
+        (lambda x: np.conj(x), []),
+        (lambda x: stop_gradient(x), []),
+        (lambda x: bind(name_p, x, tag="x"), []),
+        (lambda x: x.reshape(12).reshape(4, 3), ["reshape"]),
+        (lambda x: x.reshape(12).reshape(3, 4), []),
+        (lambda x: x.T.T, []),
+        (lambda x: x[None].transpose(2, 0, 1).transpose(1, 2, 0), ["reshape"]),
+        (lambda x: x[:, None][0:], ["reshape"]),
+        (lambda x: x[::-1], ["getitem"]),
+        (lambda x: np.prod(x[None], 0), []),
+        (lambda x: np.max(x[:, None], 1, keepdims=True), ["reshape"]),
+        (lambda x: x * np.broadcast_to(np.sum(x), (3, 4)), ["sum", "multiply"]),
+        (lambda x: x + np.sum(x, 0).reshape(1, 4), ["sum", "add"]),
+        (lambda x: x + np.broadcast_to(np.sum(x, 0), (3, 4)) * 2.0, ["sum", "multiply", "add"]),
+        (lambda x: np.broadcast_to(np.broadcast_to(x, (1, 3, 4)), (2, 3, 4)), ["broadcast_to"]),
+        (lambda x: x * np.full((3, 4), 0.5), ["multiply"]),
+        (lambda x: np.sum(x, 0) * np.full((3, 4), 0.5), ["sum", "multiply", "broadcast_to"]),
+        (lambda x: at(x)[0].set(np.full(4, 2.0)), ["setitem"]),
+    ],
+)
+def test_algebra(f, left):
+    graph = stage(f)(MATRIX)
+    smaller = remove_dead(simplify(graph))
+    assert names(smaller) == left
+    for zero in (0.0, -0.0):
+        same_values(graph, smaller, np.where(MATRIX > 0.5, zero, MATRIX))
+    same_values(graph, smaller, np.where(MATRIX > 0.5, np.nan, np.inf))
+
+
+def test_a_sum_over_one_element_is_no_sum():
+    graph = stage(lambda x: np.sum(x[:, None], 1))(MATRIX)
+    smaller = simplify(graph)
+    assert remove_dead(smaller).equations == ()
+    np.testing.assert_array_equal(evaluate(smaller, MATRIX)[0], MATRIX)
+
+
+def test_algebra_keeps_types():
+    graph = stage(lambda x, n, b: (x * np.float64(1.0), n * 1.0, n / 1, b * 1, n + 0, np.sum(b[None], 0)))(
+        X.astype(np.float32), np.arange(3), np.array([True, False, True])
+    )
+    smaller = remove_dead(simplify(graph))
+    assert names(smaller) == ["multiply", "multiply", "divide", "multiply", "reshape", "sum"]
+    same_values(graph, smaller, X.astype(np.float32), np.arange(3), np.array([True, False, True]))
+
+
+def test_equal_elements_are_one_number():
+    graph = stage(lambda x: x * np.full((3, 4), 0.5) + np.array([0.0, -0.0, 0, 0]))(MATRIX)
+    graph = remove_dead(simplify(graph))
+    assert [value.shape for _, value in graph.constants] == [(4,), ()]
+    assert names(graph) == ["multiply", "add"]
+
+
+def test_derivatives_get_shorter():
+    def loss(x):
+        return np.mean(np.sum(x * x, axis=1) / 2.0)
+
+    graph = stage(grad(loss))(MATRIX)
+    smaller = optimize(graph)
+    assert len(smaller.equations) <= 4
+    np.testing.assert_allclose(evaluate(smaller, MATRIX)[0], MATRIX / 3)
+
+
+def test_scattered_values_are_added_to_the_other_summand():
+    rows = np.array([0, 2, 0])
+    graph = stage(grad(lambda x, rows: np.sum(x[rows] * 2.0) + np.sum(x**3)))(MATRIX, rows)
+    smaller = optimize(graph)
+    assert "add" not in names(smaller)
+    assert names(smaller)[-1] == "scatter_add"
+    check_graph(smaller)
+    np.testing.assert_allclose(evaluate(smaller, MATRIX, rows)[0], evaluate(graph, MATRIX, rows)[0])
+
+
+def test_scattered_values_that_are_read_twice_stay():
+    graph = stage(lambda x: at(np.zeros(3))[np.array([0, 0])].add(x))(np.ones(2))
+    twice = stage(lambda x, y: (lambda s: (s + y, s))(bind(
+        PRIMITIVES["scatter_add"], 0.0, x, np.array([0, 0]), axes=(0,), position=0, shape=(3,)
+    )))(np.ones(2), X)  # fmt: skip
+    assert names(merge_scatters(twice)) == names(twice)
+    same_values(graph, optimize(graph), np.ones(2))
+
+
+# --- programs inside of programs, and long ones
+
+
+def test_nested_programs_are_simplified_where_they_are_compiled():
+    f = jit(lambda x: scan(lambda c, y: (c * 1.0 + np.sin(y) * np.sin(y), np.negative(-y)), 0.0, x))
+    graph = f.lower(X).graph
+    (step,) = nested_graphs(graph.equations[0]).values()
+    assert len(optimize(step).equations) < len(step.equations)
+    assert f.lower(X).source().count("np.sin(") == 1
+
+
+def test_long_programs_pass_without_recursion():
+    def chain(x):
+        for _ in range(5000):
+            x = np.sin(np.negative(-x) * 1.0) * 1.0001 + np.zeros(3).reshape(1, 3)[0]
+        return x
+
+    graph = stage(chain)(X)
+    smaller = optimize(graph)
+    assert len(smaller.equations) == 15000
+    check_graph(smaller)
 
 
 def test_cut_separates_what_is_early_from_what_is_late():

@@ -105,7 +105,7 @@ def _switch(write: Write, texts: Sequence[str], results: Sequence[str], equation
     everything = range(len(results))
     for index, program in enumerate(branches.programs):
         function = write(program)
-        test = f"{'if' if index == 0 else 'elif'} {texts[0]} == {index}:" if index < last or not last else "else:"
+        test = "else:" if 0 < index == last else f"{'elif' if index else 'if'} {texts[0]} == {index}:"
         lines += [test, f"    {_assignment(results, _call(function, program, texts[1:], operands))}"]
         shares += _shares(everything, function, [[x] for x in operands])
         foreign += _foreign(everything, function)
@@ -115,60 +115,47 @@ def _switch(write: Write, texts: Sequence[str], results: Sequence[str], equation
 # --- loops
 
 
+def _arrays(texts: Sequence[str], operands: Sequence[Operand]) -> list[str]:
+    return [as_array(text, x) for text, x in zip(texts, operands, strict=True)]
+
+
+def _starts(targets: Sequence[str], starts: Sequence[str]) -> list[str]:
+    return [f"{target} = {start}" for target, start in zip(targets, starts, strict=True)]
+
+
 @_control("scan")
 def _scan(write: Write, texts: Sequence[str], results: Sequence[str], equation: Equation) -> Block:
     loop: Loop = equation.attributes["loop"]
     function = write(loop.program)
-    text_consts, text_carry, text_stacks = loop.split(texts)
-    consts, carry, stacks = loop.split(equation.operands)
+    consts, starts, stacks = loop.split(_arrays(texts, equation.operands))
     carried, outputs = results[: loop.carries], results[loop.carries :]
     steps = f"range({loop.length - 1}, -1, -1)" if loop.reverse else f"range({loop.length})"
-    arrays = [as_array(text, x) for text, x in zip(text_stacks, stacks, strict=True)]
-    arguments = ", ".join(
-        [
-            *(as_array(text, x) for text, x in zip(text_consts, consts, strict=True)),
-            *carried,
-            *(f"{stack}[i]" for stack in arrays),
-        ]
-    )
+    arguments = ", ".join([*consts, *carried, *(f"{stack}[i]" for stack in stacks)])
     targets = [*carried, *(f"{output}[i]" for output in outputs)]
-    lines = [
-        *_starts(carried, text_carry, carry),
+    lines = (
+        *_starts(carried, starts),
         f"for i in {steps}:",
         f"    {_assignment(targets, f'{function.name}({arguments})')}",
-    ]
+    )
+    const_operands, carry, stack_operands = loop.split(equation.operands)
     now = [[x, equation.results[i]] for i, x in enumerate(carry)]
-    sources = [*([x] for x in consts), *now, *([x] for x in stacks)]
+    sources = [*([x] for x in const_operands), *now, *([x] for x in stack_operands)]
     shares = _shares(range(loop.carries), function, sources)
     if not loop.length:
         shares += [(i, x) for i, x in enumerate(carry) if isinstance(x, Variable)]
-    return Block(
-        tuple(lines),
-        tuple(range(loop.carries, len(results))),
-        tuple(shares),
-        _foreign(range(loop.carries), function),
-    )
-
-
-def _starts(targets: Sequence[str], texts: Sequence[str], operands: Sequence[Operand]) -> list[str]:
-    return [
-        f"{target} = {as_array(text, x)}" for target, text, x in zip(targets, texts, operands, strict=True)
-    ]
-
-
-def _texts(texts: Sequence[str], operands: Sequence[Operand]) -> list[str]:
-    return [as_array(text, x) for text, x in zip(texts, operands, strict=True)]
+    filled = tuple(range(loop.carries, len(results)))
+    return Block(lines, filled, tuple(shares), _foreign(range(loop.carries), function))
 
 
 @_control("while")
 def _while(write: Write, texts: Sequence[str], results: Sequence[str], equation: Equation) -> Block:
     loop: While = equation.attributes["loop"]
     condition, step = write(loop.condition), write(loop.step)
-    condition_texts, step_texts, starts = loop.split(_texts(texts, equation.operands))
+    condition_texts, step_texts, starts = loop.split(_arrays(texts, equation.operands))
     _, consts, carry = loop.split(equation.operands)
     call = f"{step.name}({', '.join([*step_texts, *results])})"
     lines = (
-        *(f"{target} = {start}" for target, start in zip(results, starts, strict=True)),
+        *_starts(results, starts),
         f"while {condition.name}({', '.join([*condition_texts, *results])})[0]:",
         f"    {_assignment(results, call)}",
     )
@@ -185,7 +172,7 @@ def _record(write: Write, texts: Sequence[str], results: Sequence[str], equation
     reversal: Reversal = equation.attributes["reversal"]
     loop, pulled = reversal.loop, reversal.pulled
     condition, forward = write(loop.condition), write(pulled.forward)
-    condition_texts, consts, starts = loop.split(_texts(texts, equation.operands))
+    condition_texts, consts, starts = loop.split(_arrays(texts, equation.operands))
     carried, stack = results[:-1], results[-1]
     residuals = [f"{stack}_{i}" for i in range(len(pulled.forward.graph.outputs) - len(carried))]
     passed = [f"{carried[i - len(consts)]}_" for i in pulled.passed if i >= len(consts)]
@@ -220,7 +207,7 @@ def _replay(write: Write, texts: Sequence[str], results: Sequence[str], equation
     reversal: Reversal = equation.attributes["reversal"]
     loop, pulled = reversal.loop, reversal.pulled
     backward = write(pulled.backward)
-    stack, *others = _texts(texts, equation.operands)
+    stack, *others = _arrays(texts, equation.operands)
     consts, starts = others[: loop.step_consts], others[loop.step_consts :]
     summed = sum(i < len(consts) for i in reversal.wanted)
     residuals = len(pulled.forward.graph.outputs) - len(loop.step.graph.outputs)
@@ -236,7 +223,7 @@ def _replay(write: Write, texts: Sequence[str], results: Sequence[str], equation
     shared = f"next((entry for entry in np.ravel({stack}) if isinstance(entry, list)), [])"
     kept = shared if reversal.examples else f"{stack}[()]"
     lines = [
-        *(f"{target} = {start}" for target, start in zip(results, starts, strict=True)),
+        *_starts(results, starts),
         f"for saved in reversed({kept}):",
         f"    {_assignment([*shares_of_consts, *results[summed:]], call)}",
         *(f"    {total} = {total} + {total}_" for total in results[:summed]),
@@ -244,7 +231,6 @@ def _replay(write: Write, texts: Sequence[str], results: Sequence[str], equation
     everything = range(len(results))
     operands: list[Any] = list(equation.operands[1:])
     const_operands, start_operands = operands[: loop.step_consts], operands[loop.step_consts :]
-    shares = [
-        (result, x) for result in everything for x in (*const_operands, *start_operands) if isinstance(x, Variable)
-    ]
+    sources = [x for x in (*const_operands, *start_operands) if isinstance(x, Variable)]
+    shares = [(result, x) for result in everything for x in sources]
     return Block(tuple(lines), shares=tuple(shares), foreign=_foreign(everything, backward))

@@ -35,7 +35,7 @@ class SourceExecutable:
             self._idle.append(function)
         for result in results:
             if result.__class__ is np.ndarray:
-                result.setflags(False)  # by position, which is quicker
+                result.setflags(False)  # type: ignore[call-arg]  # by position, which is quicker
         return results  # type: ignore[no-any-return]
 
     def source(self) -> str:

@@ -179,7 +179,8 @@ class FunctionWriter:
         return self.module.array("pool", f"Pool({shape}, {self.module.dtype(dtype)})") + "()"
 
     def _is_small(self, result: Variable) -> bool:
-        return _bytes(result.type) < _SMALL or result.type.dtype.kind not in "biufc" or result.weak is not None
+        is_plain = result.type.dtype.kind in "biufc" and result.weak is None
+        return not is_plain or _bytes(result.type) < _SMALL
 
     def _reused(self, position: int, operands: tuple[Operand, ...], result: Variable) -> str | None:
         """Return the name of an operand whose array nothing reads any more and the result may take over."""

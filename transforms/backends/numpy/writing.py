@@ -77,9 +77,6 @@ Writing = View | New | Into | Fill | Block
 class Names(Protocol):
     """What a lowering may ask of the module that is written."""
 
-    def literal(self, value: Any) -> str:
-        """Return an expression for an option of an equation."""
-
     def ufunc(self, function: np.ufunc) -> str | None:
         """Return an expression for a ufunc of NumPy or SciPy; None for another."""
 

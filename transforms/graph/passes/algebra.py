@@ -1,6 +1,7 @@
 """Algebra: equations that compute what is there already, or more of it than is needed.
 
-Each rule keeps every bit of the result, signs of zeros and NaN included.
+Each rule keeps every bit of the result, signs of zeros and NaN included; but the sum of -0.0 alone, which is
+0.0 to NumPy, stays -0.0.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from transforms.graph.ir import Equation, Graph, Operand, Variable, infer_results
-from transforms.primitive import PRIMITIVES, Attributes
+from transforms.primitive import PRIMITIVES
 from transforms.types import Array, ArrayType, Shape
 
 
@@ -113,7 +114,7 @@ class _Simplifier:
         return self.scalar(operand) or operand
 
     def _without_broadcasts(self, equation: Equation) -> Equation:
-        """Compute on operands that NumPy broadcasts by itself, and repeat the result if they are all small."""
+        """Compute on operands that NumPy broadcasts by itself; repeat the result if all of them are small."""
         operands = tuple(self.small(x) for x in equation.operands)
         if operands == equation.operands:
             return equation
@@ -270,6 +271,16 @@ def _reshape(simplifier: _Simplifier, equation: Equation) -> Operand | Equation 
     if _same(source, equation.results[0]):
         return source
     return equation._replace(operands=(source,))
+
+
+@_rule("getitem")
+def _getitem(simplifier: _Simplifier, equation: Equation) -> Operand | Equation | None:
+    """An index that takes all elements in their order gives another shape, no more."""
+    (x,), (result,) = equation.operands, equation.results
+    steps = [getattr(entry, "step", 1) for entry in equation.attributes["index"].entries]
+    if not isinstance(x, Variable) or x.type.size != result.type.size or min(steps, default=1) < 0:
+        return None
+    return _reshape(simplifier, _equation(result, "reshape", x, shape=result.type.shape))
 
 
 @_rule("broadcast_to")

@@ -30,6 +30,6 @@ def _merged(equation: Equation, scatters: dict[Operand, Equation]) -> Equation |
         if scatter is None or not isinstance(base, Variable) or base.type != equation.results[0].type:
             continue
         zero, *rest = scatter.operands
-        if zero == 0.0 and not isinstance(zero, Variable) and scatter.results[0].type == base.type:
+        if repr(zero) == "0.0" and scatter.results[0].type == base.type:
             return scatter._replace(results=equation.results, operands=(base, *rest))
     return None

@@ -10,7 +10,7 @@ import numpy as np
 from transforms.backends.numpy.writing import Into, Names, Writing, is_array, lower
 from transforms.graph.ir import Equation, Operand, Variable
 
-_OPERATORS = {
+_OPERATORS: dict[np.ufunc, str] = {
     np.add: "+",
     np.subtract: "-",
     np.multiply: "*",
@@ -44,9 +44,7 @@ def write_ufunc(
     )
 
 
-def _with_constants(
-    names: Names, operands: Sequence[str], equation: Equation, ufunc: np.ufunc
-) -> list[str]:
+def _with_constants(names: Names, operands: Sequence[str], equation: Equation, ufunc: np.ufunc) -> list[str]:
     """Name the Python numbers among the operands as arrays: NumPy would make these at each call."""
     dtypes: Any = (_dtype(x) for x in equation.operands)
     loop = ufunc.resolve_dtypes((*dtypes, *[None] * ufunc.nout))
