@@ -10,13 +10,14 @@ import threading
 import time
 import tracemalloc
 import weakref
+from collections import OrderedDict, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pytest
 
-from transforms import ArrayType, grad, hessian, jvp, vmap
+from transforms import ArrayType, grad, hessian, jvp, tree, vmap
 from transforms.errors import ConcreteValueError
 from transforms.jit import jit
 
@@ -48,6 +49,31 @@ def test_traces_once_for_each_type():
     f.clear_cache()
     assert f.cache_size() == 0
     assert "not traced yet" in f.explain()
+
+
+def test_trees_that_are_only_alike_are_told_apart():
+    f = jit(lambda tree: tree)
+    x, y = X, X + 1
+    trees = [
+        {"a": x, "b": y},
+        OrderedDict(a=x, b=y),
+        OrderedDict(b=x, a=y),
+        defaultdict(list, a=x, b=y),
+        {"b": y, "a": x},
+        (x, y),
+        [x, y],
+        Pair(x, y),
+        (x, None),
+        (x, (y,)),
+        ({"a": {"c": x}}, y),
+        ({"a": OrderedDict(c=x)}, y),
+    ]
+    for wanted in [*trees, *trees[::-1]]:
+        out = f(wanted)
+        assert tree.structure(out) == tree.structure(wanted)
+        for value, want in zip(tree.leaves(out), tree.leaves(wanted), strict=True):
+            np.testing.assert_array_equal(value, want)
+    assert f.cache_size() == len(trees) - 1
 
 
 def test_static_arguments():

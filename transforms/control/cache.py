@@ -40,8 +40,7 @@ _KEPT_REASONS = 100
 
 
 class _Guess(NamedTuple):
-    """The structure of the last call's arguments, which the next call's probably have: to check takes less
-    time than to find out.
+    """The structure that the next call's arguments probably have: to check takes less time than to find out.
 
     Attributes:
         structure: the structure.
@@ -52,7 +51,7 @@ class _Guess(NamedTuple):
     dicts: list[tuple[Any, ...]]
 
     def leaves(self, x: Any) -> list[Any] | None:
-        """Return the leaves of a tree; None unless it has this structure, and arrays and numbers for leaves."""
+        """Return the leaves of a tree; None unless they are arrays and numbers in this structure."""
         try:
             leaves: list[Any] = self.structure.flatten_up_to(x)
         except ValueError:
