@@ -1,10 +1,9 @@
-"""The bodies of the functions that call kernels and products: where the buffers are, and loops."""
+"""The bodies of the functions that call steps: where the buffers are, and loops."""
 
 from __future__ import annotations
 
 import ctypes
 
-from transforms.backends.llvm.steps import Access
 from transforms.graph.ir import Variable
 
 # A segment takes the address of a tuple of arrays. A tuple has its items, an array the address of its
@@ -73,17 +72,14 @@ class Body:
         self.add(f"{label} = getelementptr i8, ptr {self.pointer(buffer)}, i64 {label}_o")
         return label
 
-    def element(self, access: Access, indices: list[str], itemsize: int) -> str:
-        """Return the address of the element at an index of the loops."""
-        address = self.pointer(access.buffer)
-        terms = [(str(access.offset), 1), *zip(indices, access.strides, strict=True)]
-        for index, stride in terms:
-            if stride and index != "0":
-                label, _ = self.new_label("%element")
-                self.add(f"{label}_o = mul i64 {index}, {stride * itemsize}")
-                self.add(f"{label} = getelementptr i8, ptr {address}, i64 {label}_o")
-                address = label
-        return address
+    def context(self, pointers: list[str]) -> str:
+        """Return the address of an array of pointers."""
+        array = self._prepare(f"alloca [{len(pointers)} x ptr]")
+        for place, pointer in enumerate(pointers):
+            label, _ = self.new_label("%context")
+            self.add(f"{label} = getelementptr ptr, ptr {array}, i64 {place}")
+            self.add(f"store ptr {pointer}, ptr {label}")
+        return array
 
     def open_loop(self) -> tuple[str, str]:
         """Begin a loop that ends at `close_loop`; return its index and its label."""

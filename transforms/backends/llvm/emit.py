@@ -22,7 +22,8 @@ class Function(NamedTuple):
     """A kernel as LLVM.
 
     Attributes:
-        text: of a function that takes a pointer for each buffer; `NAME` stands for its name.
+        text: of a function that takes a pointer for each buffer and the index of a unit; `NAME` stands for its
+            name.
         declarations: of the functions that it calls.
         buffers: which pointers it takes.
     """
@@ -65,12 +66,16 @@ class _KernelWriter:
             self.arguments.setdefault(access.buffer, f"%a{len(self.arguments)}")
         self.offsets = {access: str(access.offset) for access in accesses(kernel)}
         self.registers = [writer.emit(f"alloca {register_type(x.dtype)}") for x in kernel.reductions]
+        first = 1 if kernel.split else 0
+        if kernel.split:
+            self.offsets = {access: self._advance(access, 0, "%unit") for access in self.offsets}
         if self.revisits:
-            self._nest(0, [i for i, reduced in enumerate(kernel.reduced) if not reduced], self._clear)
-        self._loops(0)
-        arguments = ", ".join(f"ptr noalias {name}" for name in self.arguments.values())
+            outer = [i for i, reduced in enumerate(kernel.reduced) if not reduced and i >= first]
+            self._nest(0, outer, self._clear)
+        self._loops(first)
+        arguments = "".join(f"ptr noalias {name}, " for name in self.arguments.values())
         text = "\n".join(
-            [f"define internal void {NAME}({arguments}) #0 {{", "entry:", *writer.lines, "  ret void", "}"]
+            [f"define internal void {NAME}({arguments}i64 %unit) #0 {{", "entry:", *writer.lines, "  ret void", "}"]
         )
         return Function(text, frozenset(writer.declarations), tuple(self.arguments))
 

@@ -10,6 +10,7 @@ import numpy as np
 from transforms.backends.llvm.machine import Code
 from transforms.backends.llvm.memory import ALIGNMENT, plan_memory
 from transforms.backends.llvm.module import Layout, write_module
+from transforms.backends.llvm.profile import profile
 from transforms.backends.llvm.schedule import make_schedule
 from transforms.backends.llvm.steps import DType, HostCall, Region, Schedule, show
 from transforms.backends.llvm.views import is_contiguous
@@ -29,10 +30,15 @@ class NativeExecutable:
         written = write_module(self.schedule, self.layout)
         self._text = written.text
         self._code = Code(written.text)
-        self._parts = [
-            part if isinstance(part, HostCall) else self._code.segment(part) for part in written.parts
-        ]
+        self._parts = self._code.parts(written)
         self._idle: list[_Instance] = []
+
+    def profile(self, *inputs: Array, calls: int = 10) -> str:
+        """Return a table of the time that each step takes, from calls of a program that counts its cycles."""
+        written = write_module(self.schedule, self.layout, timed=True)
+        code = Code(written.text)
+        instance = _Instance(self.schedule, self.layout, code.parts(written))
+        return profile(written.timed, code.address("cycles"), code.stamp, lambda: instance.run(inputs), calls)
 
     def __call__(self, *inputs: Array) -> Sequence[Array]:
         """Run the program; what it returns is read-only."""

@@ -11,15 +11,19 @@ _FAR = 64
 
 
 def arrange(kernel: Kernel) -> Kernel:
-    """Return a kernel that does the same with its loops sorted by stride, and merged where one will do."""
+    """Return a kernel that does the same with its loops sorted by stride, and merged where one will do.
+
+    The first loop of a split kernel stays as it is.
+    """
     places = accesses(kernel)
-    axes = [axis for axis, length in enumerate(kernel.shape) if length != 1]
+    first = 1 if kernel.split else 0
+    axes = [axis for axis, length in enumerate(kernel.shape) if length != 1 and axis >= first]
     axes.sort(key=lambda axis: -sum(min(abs(x.strides[axis]), _FAR) for x in places))
-    lengths: list[int] = []
-    kept: list[int] = []  # the innermost of the axes that each new loop stands for
+    lengths: list[int] = list(kernel.shape[:first])
+    kept: list[int] = list(range(first))  # the innermost of the axes that each new loop stands for
     for axis in axes:
         length = kernel.shape[axis]
-        if kept and _are_one(kernel, places, kept[-1], axis):
+        if len(kept) > first and _are_one(kernel, places, kept[-1], axis):
             lengths[-1] *= length
             kept[-1] = axis
         else:
@@ -35,6 +39,7 @@ def arrange(kernel: Kernel) -> Kernel:
         tuple(x._replace(access=along(x.access)) if isinstance(x, Load) else x for x in kernel.values),
         tuple(x._replace(access=along(x.access)) for x in kernel.stores),
         tuple(x._replace(access=along(x.access)) for x in kernel.reductions),
+        kernel.split,
     )
 
 

@@ -8,8 +8,11 @@ from collections.abc import Callable
 
 from llvmlite import binding
 
-from transforms.backends.llvm.blas import blas_addresses
 from transforms.backends.llvm.mathematics import library_addresses
+from transforms.backends.llvm.module import Segments
+from transforms.backends.llvm.processor import host_processor, initialize
+from transforms.backends.llvm.steps import HostCall
+from transforms.backends.llvm.threads import pool_addresses
 
 
 class Code:
@@ -26,17 +29,30 @@ class Code:
         self._engine = binding.create_mcjit_compiler(module, machine)
         self._engine.finalize_object()
 
+    def parts(self, written: Segments) -> list[HostCall | Callable[[int], None]]:
+        """Return what a call runs, in order: functions, and calls of NumPy."""
+        return [part if isinstance(part, HostCall) else self.segment(part) for part in written.parts]
+
     def segment(self, number: int) -> Callable[[int], None]:
         """Return a segment as a function, during which other threads of Python may run."""
         address = self._engine.get_function_address(f"segment{number}")
         return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
 
+    def stamp(self) -> int:
+        """Return the number of cycles since some time, in a module that counts them."""
+        now: int = ctypes.CFUNCTYPE(ctypes.c_int64)(self._engine.get_function_address("stamp"))()
+        return now
+
+    def address(self, name: str) -> int:
+        """Return where a global variable is."""
+        address: int = self._engine.get_global_value_address(name)
+        return address
+
 
 @functools.cache
 def _initialize() -> None:
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    for name, address in {**library_addresses(), **blas_addresses()}.items():
+    initialize()
+    for name, address in {**library_addresses(), **pool_addresses()}.items():
         binding.add_symbol(name, address)
 
 
@@ -44,8 +60,8 @@ def _target_machine() -> binding.TargetMachine:
     """Return a description of this machine; an engine takes it for its own, so that each has a new one."""
     _initialize()
     return binding.Target.from_default_triple().create_target_machine(
-        cpu=binding.get_host_cpu_name(),
-        features=binding.get_host_cpu_features().flatten(),
+        cpu=host_processor().name,
+        features=host_processor().features,
         opt=3,
         jit=True,
     )

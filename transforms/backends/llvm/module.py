@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from transforms.backends.llvm.blas import product_declarations, product_function, product_name
 from transforms.backends.llvm.body import Body
+from transforms.backends.llvm.contraction import contraction_function
 from transforms.backends.llvm.emit import NAME, kernel_function
 from transforms.backends.llvm.memory import Plan
-from transforms.backends.llvm.steps import HostCall, Kernel, Matrix, Product, Repeat, Schedule
+from transforms.backends.llvm.processor import host_processor
+from transforms.backends.llvm.steps import Band, Contraction, HostCall, Kernel, Repeat, Schedule, Step
+from transforms.backends.llvm.transposition import transposition_function
 from transforms.graph.ir import Variable
 
 # A pointer that a kernel takes is the only one to its buffer as long as the kernel is not inlined.
 _KERNEL_ATTRIBUTES = 'attributes #0 = { noinline nounwind "prefer-vector-width"="512" }'
 
-NativeStep: TypeAlias = Kernel | Product | Repeat
+_STAMP = """define i64 @stamp() {
+  %now = call i64 @llvm.readcyclecounter()
+  ret i64 %now
+}"""
 
 
 class Layout(NamedTuple):
@@ -37,50 +42,58 @@ class Segments(NamedTuple):
     Attributes:
         text: LLVM.
         parts: in order: the number of a segment, or a call of NumPy.
+        timed: the steps whose cycles the code counts, in the order of the counters; none if it does not count.
     """
 
     text: str
     parts: tuple[int | HostCall, ...]
+    timed: tuple[Step, ...]
 
 
-def write_module(schedule: Schedule, layout: Layout) -> Segments:
-    """Write the LLVM module of a schedule."""
-    writer = _ModuleWriter(layout)
+def write_module(schedule: Schedule, layout: Layout, *, timed: bool = False) -> Segments:
+    """Write the LLVM module of a schedule; a timed one adds up the cycles of each step in ``@cycles``."""
+    writer = _ModuleWriter(layout, timed)
     parts: list[int | HostCall] = []
     for on_host, steps in itertools.groupby(schedule.steps, lambda step: isinstance(step, HostCall)):
         if on_host:
             parts.extend(step for step in steps if isinstance(step, HostCall))
         else:
             parts.append(writer.segment(step for step in steps if not isinstance(step, HostCall)))
-    return Segments(writer.text(), tuple(parts))
+    return Segments(writer.text(), tuple(parts), tuple(writer.timed))
 
 
 class _ModuleWriter:
     """Writes one module."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, is_timed: bool) -> None:
         self.layout = layout
+        self.is_timed = is_timed
+        self.timed: list[Step] = []
         self.kernels: dict[str, str] = {}  # the name of each text; equal kernels are one function
         self.declarations: set[str] = set()
-        self.products: dict[str, str] = {}
+        self.bands: list[str] = []
         self.segments: list[str] = []
         self.step_functions: list[str] = []
 
     def text(self) -> str:
         """Return the module."""
         functions = [text.replace(NAME, name, 1) for text, name in self.kernels.items()]
+        if self.is_timed:
+            self.declarations.add("declare i64 @llvm.readcyclecounter()")
+            functions.append(f"@cycles = global [{len(self.timed)} x i64] zeroinitializer")
+            functions.append(_STAMP)
         return "\n\n".join(
             [
                 *self.segments,
                 *self.step_functions,
                 *functions,
-                *self.products.values(),
+                *self.bands,
                 "\n".join(sorted(self.declarations)),
                 _KERNEL_ATTRIBUTES,
             ]
         )
 
-    def segment(self, steps: Iterable[NativeStep]) -> int:
+    def segment(self, steps: Iterable[Step]) -> int:
         """Write a segment and return its number."""
         lines = Body(self.layout.plan.offsets, self.layout.slots)
         self._steps(lines, steps)
@@ -88,13 +101,11 @@ class _ModuleWriter:
         self.segments.append(f"define void @segment{number}(ptr %arrays) {{\n{lines.text()}\n}}")
         return number
 
-    def _steps(self, lines: Body, steps: Iterable[NativeStep]) -> None:
+    def _steps(self, lines: Body, steps: Iterable[Step]) -> None:
         for step in steps:
-            if isinstance(step, Kernel):
-                self._kernel(lines, step)
-            elif isinstance(step, Product):
-                self._product(lines, step)
-            else:
+            if isinstance(step, Band):
+                self._band(lines, step)
+            elif isinstance(step, Repeat):
                 self._repeat(lines, step)
 
     def _repeat(self, lines: Body, loop: Repeat) -> None:
@@ -147,35 +158,53 @@ class _ModuleWriter:
         self.step_functions.append(f"define internal void {name}({arguments}) {{\n{lines.text()}\n}}")
         return name
 
-    def _kernel(self, lines: Body, kernel: Kernel) -> None:
-        function = kernel_function(kernel)
-        self.declarations |= function.declarations
-        name = self.kernels.setdefault(function.text, f"@kernel{len(self.kernels)}")
-        arguments = ", ".join(f"ptr {lines.pointer(buffer)}" for buffer in function.buffers)
-        lines.add(f"call void {name}({arguments})")
-
-    def _product(self, lines: Body, product: Product) -> None:
-        if 0 in (*product.stack, product.rows, product.columns):
+    def _band(self, lines: Body, band: Band) -> None:
+        """Write a call of each step for each unit; the pointers reach a function of units in an array."""
+        calls = [self._function(step) for step in band.steps]
+        if band.units == 1:
+            for step, (name, buffers) in zip(band.steps, calls, strict=True):
+                self._call(lines, step, name, [lines.pointer(x) for x in buffers], "0")
             return
-        name = product_name(product.dtype)
-        if name not in self.products:
-            self.products[name] = product_function(product.dtype)
-            self.declarations.update(product_declarations(product.dtype))
-        ends = [lines.open_loop() for _ in product.stack]
-        indices = [index for index, _ in ends]
-        pointers = [
-            lines.element(access, indices, product.dtype.itemsize)
-            for access in (product.left.access, product.right.access, product.out)
-        ]
-        numbers = [
-            *(f"i8 {_flag(x)}" for x in (product.left, product.right)),
-            *(f"i32 {n}" for n in (product.rows, product.inner, product.columns)),
-            *(f"i32 {x.leading}" for x in (product.left, product.right)),
-        ]
-        lines.add(f"call void @{name}({', '.join([*(f'ptr {x}' for x in pointers), *numbers])})")
-        for (_, label), length in zip(reversed(ends), reversed(product.stack), strict=True):
-            lines.close_loop(label, length)
+        places = {x: i for i, x in enumerate(dict.fromkeys(y for _, buffers in calls for y in buffers))}
+        name = f"@band{len(self.bands)}"
+        pointers = [f"  %a{i} = load ptr, ptr %p{i}" for i in places.values()]
+        addresses = [f"  %p{i} = getelementptr ptr, ptr %context, i64 {i}" for i in places.values()]
+        body = Body({}, {}, {x: f"%a{i}" for x, i in places.items()})
+        for step, (function, buffers) in zip(band.steps, calls, strict=True):
+            self._call(body, step, function, [body.pointer(x) for x in buffers], "%unit")
+        head = "\n".join(["entry:", *addresses, *pointers])
+        text = body.text().replace("entry:", head, 1)
+        self.bands.append(f"define internal void {name}(ptr %context, i64 %unit) {{\n{text}\n}}")
+        context = lines.context([lines.pointer(x) for x in places])
+        if band.parallel:
+            self.declarations.add("declare void @funcdl_parallel(ptr, ptr, i64)")
+            lines.add(f"call void @funcdl_parallel(ptr {name}, ptr {context}, i64 {band.units})")
+            return
+        index, label = lines.open_loop()
+        lines.add(f"call void {name}(ptr {context}, i64 {index})")
+        lines.close_loop(label, band.units)
 
+    def _call(self, lines: Body, step: Step, function: str, pointers: list[str], unit: str) -> None:
+        """Write a call of a step for a unit, and the count of its cycles."""
+        arguments = "".join(f"ptr {x}, " for x in pointers)
+        call = f"call void {function}({arguments}i64 {unit})"
+        if not self.is_timed:
+            lines.add(call)
+            return
+        label, _ = lines.new_label("%cycles")
+        lines.add(f"{label}_b = call i64 @llvm.readcyclecounter()")
+        lines.add(call)
+        lines.add(f"{label}_e = call i64 @llvm.readcyclecounter()")
+        lines.add(f"{label}_d = sub i64 {label}_e, {label}_b")
+        lines.add(f"{label}_p = getelementptr i64, ptr @cycles, i64 {len(self.timed)}")
+        lines.add(f"{label}_o = atomicrmw add ptr {label}_p, i64 {label}_d monotonic")
+        self.timed.append(step)
 
-def _flag(matrix: Matrix) -> int:
-    return ord("T" if matrix.transposed else "N")
+    def _function(self, step: Kernel | Contraction) -> tuple[str, tuple[Variable, ...]]:
+        """Write the function of a step, unless an equal one is there; return its name and its buffers."""
+        if isinstance(step, Kernel):
+            function = transposition_function(step, host_processor()) or kernel_function(step)
+        else:
+            function = contraction_function(step, host_processor())
+        self.declarations |= function.declarations
+        return self.kernels.setdefault(function.text, f"@kernel{len(self.kernels)}"), function.buffers

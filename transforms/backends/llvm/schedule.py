@@ -7,21 +7,21 @@ others. The order of the groups is the order of the steps, so that one pass suff
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from transforms.backends.llvm.blas import PRODUCTS
+from transforms.backends.llvm.bands import form_bands
 from transforms.backends.llvm.group import Group
 from transforms.backends.llvm.memory import plan_memory
 from transforms.backends.llvm.native import native_form
-from transforms.backends.llvm.products import as_matrix, merge_stack
+from transforms.backends.llvm.products import CONTRACTED, matrix_product, with_few_rows
 from transforms.backends.llvm.steps import (
     Access,
+    Contraction,
     DType,
     HostCall,
-    Matrix,
-    Product,
     Reduce,
     Region,
     Repeat,
@@ -34,6 +34,9 @@ from transforms.control.loop import Loop
 from transforms.graph.ir import Equation, Graph, Operand, Variable
 from transforms.primitives.slicing import BasicIndex, Slice, full_slice
 from transforms.types import ArrayType, Shape
+
+# For fewer rows than this, a right operand whose columns are not adjacent is not copied.
+_FEW_ROWS = 4
 
 _REDUCTIONS = {
     "sum": "add",
@@ -58,7 +61,7 @@ class _Scheduler:
         self.apart = apart  # whether each result must be a buffer of its own
         self.returned: set[Variable] = set()
         self.constants = list(graph.constants)
-        self.steps: list[Group | Product | HostCall | Repeat] = []
+        self.steps: list[Group | Contraction | HostCall | Repeat] = []
         self.groups: dict[int, Group] = {}  # those among the steps
         self.latest: dict[Shape, int] = {}  # the group over each shape that equations may join
         self.made = dict.fromkeys((*graph.inputs, *(x for x, _ in graph.constants)), -1)  # by which step
@@ -72,8 +75,8 @@ class _Scheduler:
             self._equation(equation)
         outputs = tuple(self._output(x) for x in self.graph.outputs)
         access = {x: whole(x).access for x in self.made}
-        steps = tuple(x.kernel(self.stored, access) if isinstance(x, Group) else x for x in self.steps)
-        return Schedule(self.graph.inputs, tuple(self.constants), steps, outputs)
+        steps = [x.kernel(self.stored, access) if isinstance(x, Group) else x for x in self.steps]
+        return Schedule(self.graph.inputs, tuple(self.constants), form_bands(steps), outputs)
 
     def _equation(self, equation: Equation) -> None:
         name = equation.primitive.name
@@ -87,7 +90,7 @@ class _Scheduler:
             self._concatenate(equation)
         elif name == "setitem" and native:
             self._setitem(equation)
-        elif name == "matmul" and dtypes <= PRODUCTS:
+        elif name == "matmul" and dtypes <= CONTRACTED:
             self._product(equation)
         elif not self._elementwise(equation) and not self._repeat(equation):
             self._host_call(equation)
@@ -158,9 +161,13 @@ class _Scheduler:
         return self.regions[operand] if isinstance(operand, Variable) else operand
 
     def _copy(self, region: Region) -> Region:
-        """Store a region as a buffer of its own."""
+        """Store a region as a buffer of its own, by a kernel of its own: it may transpose."""
         buffer = Variable(ArrayType(region.shape, region.access.buffer.type.dtype))
+        latest = self.latest.pop(region.shape, None)
         self._write(region, whole(buffer))
+        self.latest.pop(region.shape)
+        if latest is not None:
+            self.latest[region.shape] = latest
         self.stored.add(buffer)
         return self.regions[buffer]
 
@@ -259,14 +266,49 @@ class _Scheduler:
             left = Region(left.access._replace(strides=(0, *left.access.strides)), (1, *left.shape))
         if len(right.shape) == 1:
             right = Region(right.access._replace(strides=(*right.access.strides, 0)), (*right.shape, 1))
-        rows, inner, columns = left.shape[-2], left.shape[-1], right.shape[-1]
-        stack = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
-        left_matrix, right_matrix = self._matrix(left, stack), self._matrix(right, stack)
-        out = contiguous_strides((*stack, rows, columns))[: len(stack)]
-        product = Product(
-            stack, rows, inner, columns, left_matrix, right_matrix, Access(result, 0, out), result.type.dtype
-        )
-        self._append(merge_stack(product), equation)
+        product = matrix_product(left, right, result)
+        inner, columns = left.shape[-1], product.right.strides[-1]
+        if not inner or product.is_empty:
+            self._write(0, whole(result))
+        elif columns == 1 or product.columns == 1:
+            self._contract(product, equation)
+        elif math.prod(product.rows) < _FEW_ROWS and product.right.strides[-2] == 1:
+            self._sum_of_products(product, result)
+        else:
+            self._contract(matrix_product(left, self._copy(right), result), equation)
+
+    def _contract(self, product: Contraction, equation: Equation) -> None:
+        """Add a contraction, or a sum if its result has no columns to fill vectors with."""
+        turned = with_few_rows(product) or product
+        if turned.columns == 1:
+            self._sum_of_products(turned, equation.results[0])
+            return
+        self.stored.update((turned.left.buffer, turned.right.buffer))
+        self._append(turned, equation)
+
+    def _sum_of_products(self, product: Contraction, result: Variable) -> None:
+        """Add a product as a sum along the inner axes of both operands."""
+        stack, rows, inner = product.stack, product.rows, product.inner
+        shape = (*stack, *rows, product.columns, *inner)
+        left, right, out = product.left.strides, product.right.strides, product.out.strides
+        count, last = len(stack), len(stack) + len(rows)
+        none = (0,) * len(rows)
+        operands = [
+            Region(product.left._replace(strides=(*left[:last], 0, *left[last:])), shape),
+            Region(
+                product.right._replace(strides=(*right[:count], *none, right[-1], *right[count:-1])), shape
+            ),
+        ]
+        axes = tuple(range(last + 1, len(shape)))
+        index = self._group(shape, operands, axes)
+        group = self.groups[index]
+        group.axes = axes
+        values = tuple(self._read(index, x, product.dtype) for x in operands)
+        total = group.apply("multiply", values, product.dtype)
+        access = product.out._replace(strides=(*out, *(0 for _ in inner)))
+        group.reductions.append(Reduce("add", total, access, product.dtype))
+        self._assign(result, index)
+        self.stored.add(result)
 
     def _multiplicand(self, operand: Operand, dtype: DType) -> Region:
         assert isinstance(operand, Variable)
@@ -277,13 +319,6 @@ class _Scheduler:
         self._write(region, whole(buffer))
         self.stored.add(buffer)
         return self.regions[buffer]
-
-    def _matrix(self, region: Region, stack: Shape) -> Matrix:
-        """Return a region as a stack of matrices, after a copy if BLAS cannot read it where it is."""
-        matrix = as_matrix(region, stack) or as_matrix(self._copy(region), stack)
-        assert matrix is not None
-        self.stored.add(matrix.access.buffer)
-        return matrix
 
     def _repeat(self, equation: Equation) -> bool:
         """Add a loop if its steps need no Python; say whether that was possible."""
@@ -322,7 +357,7 @@ class _Scheduler:
         """Return a buffer that is a region, in order."""
         return (region if is_contiguous(region) else self._copy(region)).access.buffer
 
-    def _append(self, step: HostCall | Repeat | Product, equation: Equation) -> None:
+    def _append(self, step: HostCall | Repeat | Contraction, equation: Equation) -> None:
         self.steps.append(step)
         for result in equation.results:
             self._assign(result, len(self.steps) - 1)

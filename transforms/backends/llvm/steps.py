@@ -1,4 +1,4 @@
-"""What a schedule is made of: kernels, matrix products and calls of NumPy, on buffers, in order.
+"""What a schedule is made of: kernels, sums of products and calls of NumPy, on buffers, in order.
 
 A buffer is a variable of the graph whose elements are stored somewhere, contiguous and in C order. What a
 step reads or writes of it is an `Access`: a first element, and a stride for each loop, in elements.
@@ -6,7 +6,7 @@ step reads or writes of it is an `Access`: a first element, and a stride for eac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -78,6 +78,7 @@ class Kernel(NamedTuple):
         values: in an order in which each is computed before it is used.
         stores: what is written for each index.
         reductions: what is combined.
+        split: whether one call does one index of the first loop, over which no reduction runs.
     """
 
     shape: Shape
@@ -85,44 +86,41 @@ class Kernel(NamedTuple):
     values: tuple[Value, ...]
     stores: tuple[Store, ...]
     reductions: tuple[Reduce, ...]
+    split: bool = False
 
 
-class Matrix(NamedTuple):
-    """A stack of matrices in a buffer, as BLAS takes them.
+class Contraction(NamedTuple):
+    """Sums of products, ``out[s, r, c] = sum over i of left[s, r, i] * right[s, i, c]``.
 
-    Attributes:
-        access: with the strides of the stack's axes.
-        leading: distance from row to row; of a transposed matrix, from column to column.
-        transposed: whether the elements of a column, not of a row, are adjacent.
-    """
-
-    access: Access
-    leading: int
-    transposed: bool
-
-
-class Product(NamedTuple):
-    """Matrix products ``out = left @ right``, one for each index of ``stack``.
+    A matrix product has one axis of each kind; in a convolution the rows are the places and the examples, and the
+    sum runs over the window and the channels.
 
     Attributes:
-        stack: lengths of the loops.
-        rows: of ``left``.
-        inner: columns of ``left``, rows of ``right``.
-        columns: of ``right``.
-        left: the first operands.
-        right: the second operands.
-        out: the results.
+        stack: lengths of the axes that all three have.
+        rows: lengths of the axes of ``left`` and ``out``, at least one.
+        inner: lengths of the axes of ``left`` and ``right``, over which the sum runs.
+        columns: the length of the last axis of ``right`` and ``out``, whose elements are adjacent in both.
+        left: with a stride for each axis of stack, rows and inner.
+        right: with a stride for each axis of stack and inner, and for the columns.
+        out: with a stride for each axis of stack and rows, and for the columns.
         dtype: float32 or float64.
+        split: whether one call does one index of the first axis, which is not the only one of the rows.
     """
 
     stack: Shape
-    rows: int
-    inner: int
+    rows: Shape
+    inner: Shape
     columns: int
-    left: Matrix
-    right: Matrix
+    left: Access
+    right: Access
     out: Access
     dtype: DType
+    split: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the result has no elements."""
+        return 0 in (*self.stack, *self.rows, self.columns)
 
 
 class Region(NamedTuple):
@@ -137,6 +135,23 @@ class HostCall(NamedTuple):
 
     equation: Equation
     operands: tuple[Region | bool | int | float | complex, ...]
+
+
+class Band(NamedTuple):
+    """Kernels and contractions that run unit by unit: all of them for one unit, then for the next.
+
+    A unit is one index of the first axis that all steps have. What a step reads of an earlier one's result for a
+    unit was computed for that unit, so that it is still in cache, and units may run at the same time.
+
+    Attributes:
+        steps: in order.
+        units: how many there are.
+        parallel: whether it is worth while to run units at the same time.
+    """
+
+    steps: tuple[Kernel | Contraction, ...]
+    units: int
+    parallel: bool
 
 
 class Repeat(NamedTuple):
@@ -169,7 +184,7 @@ class Repeat(NamedTuple):
     outputs: tuple[Variable, ...]
 
 
-Step: TypeAlias = Kernel | Product | HostCall | Repeat
+Step: TypeAlias = Kernel | Contraction | Band | HostCall | Repeat
 
 
 class Schedule(NamedTuple):
@@ -198,8 +213,10 @@ def reads(step: Step) -> Iterator[Variable]:
     """Return the buffers that a step reads."""
     if isinstance(step, Kernel):
         return (value.access.buffer for value in step.values if isinstance(value, Load))
-    if isinstance(step, Product):
-        return iter((step.left.access.buffer, step.right.access.buffer))
+    if isinstance(step, Contraction):
+        return iter((step.left.buffer, step.right.buffer))
+    if isinstance(step, Band):
+        return (buffer for inner in step.steps for buffer in reads(inner))
     if isinstance(step, Repeat):
         return iter((*step.consts, *step.start, *step.stacks))
     return (x.access.buffer for x in step.operands if isinstance(x, Region))
@@ -209,8 +226,10 @@ def writes(step: Step) -> Iterator[Variable]:
     """Return the buffers that a step writes."""
     if isinstance(step, Kernel):
         return (access.buffer for access in _written(step))
-    if isinstance(step, Product):
+    if isinstance(step, Contraction):
         return iter((step.out.buffer,))
+    if isinstance(step, Band):
+        return (buffer for inner in step.steps for buffer in writes(inner))
     if isinstance(step, Repeat):
         return iter((*step.carried, *step.others, *step.outputs, step.scratch))
     return iter(step.equation.results)
@@ -244,13 +263,14 @@ class _Printer:
     def _step(self, step: Step) -> list[str]:
         if isinstance(step, Kernel):
             return self._kernel(step)
-        if isinstance(step, Product):
-            loops = ", ".join(f"i{axis} in {length}" for axis, length in enumerate(step.stack))
-            size = f"{step.rows}x{step.inner}x{step.columns}"
-            text = (
-                f"{self._place(step.out)} = {self._matrix(step.left)} @ {self._matrix(step.right)}  ({size})"
-            )
-            return [f"for {loops}: {text}" if loops else text]
+        if isinstance(step, Contraction):
+            return [self._contraction(step)]
+        if isinstance(step, Band):
+            if step.units == 1:
+                return self._step(step.steps[0])
+            order = "at once" if step.parallel else "in turn"
+            lines = [f"  {line}" for inner in step.steps for line in self._step(inner)]
+            return [f"for unit i0 in {step.units}, {order}:", *lines]
         if isinstance(step, Repeat):
             results = self._listed((*step.carried, *step.outputs))
             operands = self._listed((*step.consts, *step.start, *step.stacks))
@@ -263,6 +283,19 @@ class _Printer:
         ]
         results = self._listed(step.equation.results)
         return [f"{results} = numpy {step.equation.primitive.name} {' '.join(texts)}"]
+
+    def _contraction(self, step: Contraction) -> str:
+        """Write the rows' and the stack's loops, and the sum; columns come last."""
+        outer = (*step.stack, *step.rows)
+        loops = ", ".join(f"i{axis} in {n}" for axis, n in enumerate(outer))
+        place = len(outer)
+        summed = range(place + 1, place + 1 + len(step.inner))
+        sums = ", ".join(f"i{axis} over {n}" for axis, n in zip(summed, step.inner, strict=True))
+        left = [*range(place), *summed]
+        right = [*range(len(step.stack)), *summed, place]
+        product = f"{self._place(step.left, left)} * {self._place(step.right, right)}"
+        out = self._place(step.out)
+        return f"for {loops}, i{place} in {step.columns}: {out} = sum {product}, {sums}"
 
     def _kernel(self, kernel: Kernel) -> list[str]:
         loops = ", ".join(
@@ -289,11 +322,10 @@ class _Printer:
     def _listed(self, buffers: tuple[Variable, ...]) -> str:
         return ", ".join(map(self._name, buffers))
 
-    def _place(self, access: Access) -> str:
-        terms = [f"{n}*i{axis}" if n != 1 else f"i{axis}" for axis, n in enumerate(access.strides) if n]
+    def _place(self, access: Access, axes: Sequence[int] | None = None) -> str:
+        """Write an element, given the loop of each stride if they are not all loops in order."""
+        numbered = zip(axes or range(len(access.strides)), access.strides, strict=True)
+        terms = [f"{n}*i{axis}" if n != 1 else f"i{axis}" for axis, n in numbered if n]
         if access.offset or not terms:
             terms.insert(0, str(access.offset))
         return f"{self._name(access.buffer)}[{' + '.join(terms)}]"
-
-    def _matrix(self, operand: Matrix) -> str:
-        return self._place(operand.access) + (".T" if operand.transposed else "")

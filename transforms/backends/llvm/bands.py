@@ -1,0 +1,217 @@
+"""Bands: which steps run together unit by unit, so that a result is read while it is in cache.
+
+A band begins with the first step that can run, and takes up what can follow, as far as its units allow; what
+must wait for other units, such as a sum over all examples, begins another band.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+from transforms.backends.llvm.steps import (
+    Access,
+    Apply,
+    Band,
+    Contraction,
+    HostCall,
+    Kernel,
+    Load,
+    Repeat,
+    Step,
+    accesses,
+    reads,
+    writes,
+)
+from transforms.graph.ir import Variable
+from transforms.types import Shape
+
+Splittable: TypeAlias = Kernel | Contraction
+
+# A unit should touch no more bytes than this, or they would not stay in the second cache.
+_UNIT_BYTES = 1 << 19
+# Fewer rows than this make a contraction slow, because it reads the right operand anew for each unit.
+_UNIT_ROWS = 64
+# Below this many nanoseconds it takes longer to wake another thread than it helps.
+_WORTH_THREADS = 12_000.0
+_FEWEST_UNITS = 8
+
+
+def form_bands(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Order the steps, each after what it depends on, and take together what can run unit by unit."""
+    after = _dependencies(steps)
+    waiting = list(range(len(steps)))
+    done: set[int] = set()
+    formed: list[Step] = []
+    while waiting:
+        first = waiting[0]
+        taken = [first]
+        step = steps[first]
+        if isinstance(step, (Kernel, Contraction)):
+            band = _Forming(step)
+            for index in waiting[1:]:
+                other = steps[index]
+                if after[index] <= done.union(taken) and isinstance(other, (Kernel, Contraction)):
+                    if band.joins(other):
+                        taken.append(index)
+            formed.extend(band.finish())
+        else:
+            formed.append(step)
+        done.update(taken)
+        waiting = [index for index in waiting if index not in done]
+    return tuple(formed)
+
+
+def _dependencies(steps: Sequence[Step]) -> list[set[int]]:
+    """Return for each step those that must come before."""
+    writers: dict[Variable, list[int]] = {}
+    readers: dict[Variable, list[int]] = {}
+    after: list[set[int]] = []
+    for index, step in enumerate(steps):
+        before: set[int] = set()
+        for buffer in reads(step):
+            before.update(writers.get(buffer, ()))
+            readers.setdefault(buffer, []).append(index)
+        for buffer in writes(step):
+            before.update(writers.get(buffer, ()))
+            before.update(readers.get(buffer, ()))
+            writers.setdefault(buffer, []).append(index)
+        before.discard(index)
+        after.append(before)
+    return after
+
+
+class _Forming:
+    """A band in the making."""
+
+    def __init__(self, step: Splittable) -> None:
+        self.steps = [step]
+        self.units = _leading(step)
+        self.apart: dict[Variable, bool] = {}  # whether each unit touches a part of its own
+        self.written = set(writes(step))
+        self._note(step)
+
+    def joins(self, step: Splittable) -> bool:
+        """Add a step if its units fit those of the others; say whether they do."""
+        units = math.gcd(self.units, _leading(step))
+        if units < min(self.units, _FEWEST_UNITS):
+            return False
+        written = set(writes(step))
+        shared = {x for x in reads(step) if x in self.written} | {x for x in written if x in self.apart}
+        if shared:
+            for buffer, apart in _parts(step, units):
+                if buffer in shared and not (apart and self.apart[buffer]):
+                    return False
+        self.units = units
+        self.steps.append(step)
+        self.written |= written
+        self._note(step)
+        return True
+
+    def _note(self, step: Splittable) -> None:
+        for buffer, apart in _parts(step, self.units):
+            self.apart[buffer] = self.apart.get(buffer, True) and apart
+
+    def finish(self) -> list[Step]:
+        """Return the band, or its steps one by one if units would be of no use."""
+        units = self._useful_units()
+        if units == 1:
+            return [Band((step,), 1, parallel=False) for step in self.steps]
+        parallel = sum(map(nanoseconds, self.steps)) > _WORTH_THREADS
+        return [Band(tuple(split_step(step, units) for step in self.steps), units, parallel)]
+
+    def _useful_units(self) -> int:
+        """Return the fewest units that stay in cache, as long as there is work for all threads."""
+        cost = sum(map(nanoseconds, self.steps))
+        size = sum(x.type.size * x.type.dtype.itemsize for x in self.apart)
+        if cost < _WORTH_THREADS and size < _UNIT_BYTES:
+            return 1
+        rows = min((math.prod(x.rows) for x in self.steps if isinstance(x, Contraction) and not x.stack), default=0)
+        divisors = [n for n in range(1, self.units + 1) if not self.units % n]
+        wanted = max(size // _UNIT_BYTES, _FEWEST_UNITS)
+        if rows:
+            wanted = max(min(wanted, rows // _UNIT_ROWS), 2)
+        return next((n for n in divisors if n >= wanted), divisors[-1])
+
+
+def split_step(step: Splittable, units: int) -> Splittable:
+    """Return a step of which one call does one of so many units of its first axis."""
+    if isinstance(step, Contraction):
+        return _split_contraction(step, units)
+    if not step.shape or step.reduced[0]:
+        return step
+    length = step.shape[0] // units
+
+    def along(access: Access) -> Access:
+        first, *rest = access.strides
+        return access._replace(strides=(first * length, first, *rest))
+
+    return Kernel(
+        (units, length, *step.shape[1:]),
+        (False, *step.reduced),
+        tuple(x._replace(access=along(x.access)) if isinstance(x, Load) else x for x in step.values),
+        tuple(x._replace(access=along(x.access)) for x in step.stores),
+        tuple(x._replace(access=along(x.access)) for x in step.reductions),
+        split=True,
+    )
+
+
+def _split_contraction(step: Contraction, units: int) -> Contraction:
+    length = (step.stack or step.rows)[0] // units
+
+    def along(access: Access) -> Access:
+        first, *rest = access.strides
+        return access._replace(strides=(first * length, first, *rest))
+
+    if step.stack:
+        stack = (units, length, *step.stack[1:])
+        return step._replace(
+            stack=stack, left=along(step.left), right=along(step.right), out=along(step.out), split=True
+        )
+    rows = (units, length, *step.rows[1:])
+    return step._replace(rows=rows, left=along(step.left), out=along(step.out), split=True)
+
+
+def _leading(step: Splittable) -> int:
+    """Return how many units a step can have at most."""
+    if isinstance(step, Contraction):
+        return (step.stack or step.rows)[0]
+    return step.shape[0] if step.shape and not step.reduced[0] else 1
+
+
+def _parts(step: Splittable, units: int) -> Iterator[tuple[Variable, bool]]:
+    """Return for each access its buffer, and whether each unit stays in a part of that of its own."""
+    split = split_step(step, units)
+    if isinstance(split, Kernel):
+        for access in accesses(split):
+            yield access.buffer, _keeps_apart(access, split.shape, units)
+        return
+    outer = (*split.stack, *split.rows)
+    yield split.left.buffer, _keeps_apart(split.left, (*outer, *split.inner), units)
+    yield split.out.buffer, _keeps_apart(split.out, (*outer, split.columns), units)
+    inner = (*split.stack, *split.inner, split.columns)
+    yield split.right.buffer, bool(split.stack) and _keeps_apart(split.right, inner, units)
+
+
+def _keeps_apart(access: Access, loops: Shape, units: int) -> bool:
+    """Say whether for each unit an access stays in that unit's part of the buffer."""
+    part, rest = divmod(access.buffer.type.size, units)
+    if units == 1 or rest or not part or access.strides[0] != part:
+        return False
+    inner = [(n - 1) * stride for n, stride in zip(loops[1:], access.strides[1:], strict=True)]
+    low = access.offset + sum(x for x in inner if x < 0)
+    high = access.offset + sum(x for x in inner if x > 0)
+    return low >= 0 and high < part
+
+
+def nanoseconds(step: Step) -> float:
+    """Return about how long a step takes on one thread."""
+    if isinstance(step, Contraction):
+        return 2e-2 * math.prod((*step.stack, *step.rows, *step.inner, max(step.columns, 8)))
+    if isinstance(step, Kernel):
+        operations = sum(isinstance(x, Apply) for x in step.values)
+        return math.prod(step.shape) * (0.15 * len(accesses(step)) + 0.05 * operations)
+    if isinstance(step, Band):
+        return sum(map(nanoseconds, step.steps))
+    return 0.0
