@@ -15,10 +15,8 @@ from transforms.backends.llvm.steps import (
     Apply,
     Band,
     Contraction,
-    HostCall,
     Kernel,
     Load,
-    Repeat,
     Step,
     accesses,
     reads,
@@ -127,7 +125,9 @@ class _Forming:
         size = sum(x.type.size * x.type.dtype.itemsize for x in self.apart)
         if cost < _WORTH_THREADS and size < _UNIT_BYTES:
             return 1
-        rows = min((math.prod(x.rows) for x in self.steps if isinstance(x, Contraction) and not x.stack), default=0)
+        rows = min(
+            (math.prod(x.rows) for x in self.steps if isinstance(x, Contraction) and not x.stack), default=0
+        )
         divisors = [n for n in range(1, self.units + 1) if not self.units % n]
         wanted = max(size // _UNIT_BYTES, _FEWEST_UNITS)
         if rows:

@@ -238,9 +238,7 @@ class _ContractionWriter:
             for x in loaded
         ]
 
-    def _inner(
-        self, axis: int, tile: Tile, offsets: Sequence[str], sums: list[str], width: int
-    ) -> list[str]:
+    def _inner(self, axis: int, tile: Tile, offsets: Sequence[str], sums: list[str], width: int) -> list[str]:
         """Write the loops over the inner parts of the summed axes, and return the sums after them."""
         if axis == len(self.parts):
             return self._multiply(tile, offsets, sums, width)

@@ -75,7 +75,13 @@ class _KernelWriter:
         self._loops(first)
         arguments = "".join(f"ptr noalias {name}, " for name in self.arguments.values())
         text = "\n".join(
-            [f"define internal void {NAME}({arguments}i64 %unit) #0 {{", "entry:", *writer.lines, "  ret void", "}"]
+            [
+                f"define internal void {NAME}({arguments}i64 %unit) #0 {{",
+                "entry:",
+                *writer.lines,
+                "  ret void",
+                "}",
+            ]
         )
         return Function(text, frozenset(writer.declarations), tuple(self.arguments))
 

@@ -74,4 +74,6 @@ def describe(step: Step) -> str:
     names = [x.operation for x in step.values if isinstance(x, Apply) and x.operation != "cast"]
     names += [f"{x.operation}=" for x in step.reductions]
     text = " ".join(names) or "copy"
-    return f"{shape}: {text if len(text) <= _WIDTH else text[:_WIDTH] + '...'} ({len(accesses(step))} streams)"
+    return (
+        f"{shape}: {text if len(text) <= _WIDTH else text[:_WIDTH] + '...'} ({len(accesses(step))} streams)"
+    )

@@ -213,7 +213,9 @@ class _Pool:
         self._engine = binding.create_mcjit_compiler(module, machine)
         self._engine.finalize_object()
         self.parallel = self._engine.get_function_address("funcdl_parallel")
-        self._worker = ctypes.CFUNCTYPE(None, ctypes.c_int32)(self._engine.get_function_address("pool_worker"))
+        self._worker = ctypes.CFUNCTYPE(None, ctypes.c_int32)(
+            self._engine.get_function_address("pool_worker")
+        )
         self._state = self._engine.get_function_address("pool_state")
         self._base = ctypes.CFUNCTYPE(ctypes.c_void_p)(self._state)()
         self.threads = 1

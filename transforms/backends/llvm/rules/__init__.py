@@ -1,0 +1,11 @@
+"""Rules: how the equations of primitives that are not elementwise become steps. One family a file."""
+
+from __future__ import annotations
+
+from transforms.backends.llvm.rules import convolution as convolution
+from transforms.backends.llvm.rules import loops as loops
+from transforms.backends.llvm.rules import parts as parts
+from transforms.backends.llvm.rules import products as products
+from transforms.backends.llvm.rules import reductions as reductions
+from transforms.backends.llvm.rules import views as views
+from transforms.backends.llvm.rules import windows as windows

@@ -1,0 +1,75 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+import math
+
+from transforms.backends.llvm.products import CONTRACTED, matrix_product, with_few_rows
+from transforms.backends.llvm.scheduler import Scheduler, rule
+from transforms.backends.llvm.steps import Contraction, DType, Reduce, Region
+from transforms.backends.llvm.views import whole
+from transforms.graph.ir import Equation, Operand, Variable
+from transforms.types import ArrayType
+
+# For fewer rows than this, a right operand whose columns are not adjacent is not copied.
+_FEW_ROWS = 4
+
+
+@rule("matmul")
+def product(scheduler: Scheduler, equation: Equation) -> bool:
+    """Add a matrix product; a right operand whose columns are not adjacent is transposed first."""
+    (result,) = equation.results
+    if result.type.dtype not in CONTRACTED:
+        return False
+    left, right = (_multiplicand(scheduler, x, result.type.dtype) for x in equation.operands)
+    if len(left.shape) == 1:
+        left = Region(left.access._replace(strides=(0, *left.access.strides)), (1, *left.shape))
+    if len(right.shape) == 1:
+        right = Region(right.access._replace(strides=(*right.access.strides, 0)), (*right.shape, 1))
+    product = matrix_product(left, right, result)
+    inner, columns = left.shape[-1], product.right.strides[-1]
+    if not inner or product.is_empty:
+        scheduler.write(0, whole(result))
+    elif columns == 1 or product.columns == 1:
+        contract(scheduler, product, equation)
+    elif math.prod(product.rows) < _FEW_ROWS and product.right.strides[-2] == 1:
+        _sum_of_products(scheduler, product)
+    else:
+        contract(scheduler, matrix_product(left, scheduler.copy(right), result), equation)
+    return True
+
+
+def contract(scheduler: Scheduler, product: Contraction, equation: Equation) -> None:
+    """Add a contraction, or a sum if its result has no columns to fill vectors with."""
+    turned = with_few_rows(product) or product
+    if turned.columns == 1:
+        _sum_of_products(scheduler, turned)
+        return
+    scheduler.stored.update((turned.left.buffer, turned.right.buffer))
+    scheduler.append(turned, equation)
+
+
+def _sum_of_products(scheduler: Scheduler, product: Contraction) -> None:
+    """Add a product as a sum along the inner axes of both operands."""
+    stack, rows, inner = product.stack, product.rows, product.inner
+    shape = (*stack, *rows, product.columns, *inner)
+    left, right, out = product.left.strides, product.right.strides, product.out.strides
+    count, last = len(stack), len(stack) + len(rows)
+    none = (0,) * len(rows)
+    operands = [
+        Region(product.left._replace(strides=(*left[:last], 0, *left[last:])), shape),
+        Region(product.right._replace(strides=(*right[:count], *none, right[-1], *right[count:-1])), shape),
+    ]
+    access = product.out._replace(strides=(*out, *(0 for _ in inner)))
+    scheduler.sum_of_products(operands, access, len(inner))
+
+
+def _multiplicand(scheduler: Scheduler, operand: Operand, dtype: DType) -> Region:
+    assert isinstance(operand, Variable)
+    region = scheduler.regions[operand]
+    if region.access.buffer.type.dtype == dtype:
+        return region
+    buffer = Variable(ArrayType(region.shape, dtype))
+    scheduler.write(region, whole(buffer))
+    scheduler.stored.add(buffer)
+    return scheduler.regions[buffer]

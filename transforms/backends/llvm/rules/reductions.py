@@ -1,0 +1,42 @@
+"""Reductions over whole axes."""
+
+from __future__ import annotations
+
+from transforms.backends.llvm.scheduler import Scheduler, rule
+from transforms.backends.llvm.steps import Access, Reduce
+from transforms.backends.llvm.views import contiguous_strides
+from transforms.backends.llvm.writer import NATIVE
+from transforms.graph.ir import Equation, Variable
+
+_REDUCTIONS = {
+    "sum": "add",
+    "prod": "multiply",
+    "max": "maximum",
+    "min": "minimum",
+    "any": "or",
+    "all": "and",
+}
+
+
+@rule(*_REDUCTIONS)
+def reduction(scheduler: Scheduler, equation: Equation) -> bool:
+    """Reduce in the group that computes the operand, or in a new one."""
+    (result,) = equation.results
+    operand = equation.operands[0]
+    if not isinstance(operand, Variable) or not {operand.type.dtype, result.type.dtype} <= NATIVE:
+        return False
+    region = scheduler.regions[operand]
+    axes: tuple[int, ...] = equation.attributes["axes"]
+    index = scheduler.group(region.shape, [region], axes)
+    group = scheduler.groups[index]
+    group.axes = axes
+    kept = tuple(axis for axis in range(len(region.shape)) if axis not in axes)
+    strides = [0] * len(region.shape)
+    for axis, stride in zip(kept, contiguous_strides(tuple(region.shape[i] for i in kept)), strict=True):
+        strides[axis] = stride
+    value = scheduler.read(index, region, result.type.dtype)
+    operation = _REDUCTIONS[equation.primitive.name]
+    group.reductions.append(Reduce(operation, value, Access(result, 0, tuple(strides)), result.type.dtype))
+    scheduler.assign(result, index)
+    scheduler.stored.add(result)
+    return True

@@ -1,0 +1,135 @@
+"""Reductions over windows, and the way back to the extremes of windows that do not overlap."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from transforms.backends.llvm.rules.convolution import spread_out
+from transforms.backends.llvm.scheduler import Scheduler, is_native, rule
+from transforms.backends.llvm.steps import Access, Reduce, Region
+from transforms.backends.llvm.views import contiguous_strides, whole
+from transforms.graph.ir import Equation, Variable
+from transforms.primitives.windows import Windows
+from transforms.types import ArrayType, Shape
+
+_COMBINED = {"max": "maximum", "min": "minimum"}
+
+
+@rule("window_sum")
+def window_sum(scheduler: Scheduler, equation: Equation) -> bool:
+    """Add up the elements of each window."""
+    return _reduce(scheduler, equation, "add", 0)
+
+
+@rule("window_extreme")
+def window_extreme(scheduler: Scheduler, equation: Equation) -> bool:
+    """Take the largest or the smallest element of each window."""
+    kind: str = equation.attributes["kind"]
+    dtype = equation.results[0].type.dtype
+    return _reduce(scheduler, equation, _COMBINED[kind], _padding_value(dtype, kind))
+
+
+def _padding_value(dtype: np.dtype[np.generic], kind: str) -> float | int | bool:
+    """Return what no element is more extreme than."""
+    if dtype.kind == "b":
+        return kind == "min"
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)  # type: ignore[type-var]
+        return int(limits.min if kind == "max" else limits.max)
+    return -np.inf if kind == "max" else np.inf
+
+
+def _reduce(scheduler: Scheduler, equation: Equation, operation: str, padding: float) -> bool:
+    (result,) = equation.results
+    windows: Windows = equation.attributes["windows"]
+    x = scheduler.operand(equation.operands[0])
+    if not isinstance(x, Region) or not is_native(equation) or not result.type.size:
+        return False
+    x = spread_out(scheduler, x, 0, windows.padding, windows.input_dilation, padding)
+    region, axes = _in_windows(x, windows, result.type.shape)
+    index = scheduler.group(region.shape, [region], axes)
+    group = scheduler.groups[index]
+    group.axes = axes
+    value = scheduler.read(index, region, result.type.dtype)
+    group.reductions.append(Reduce(operation, value, _of_windows(result, len(axes)), result.type.dtype))
+    scheduler.assign(result, index)
+    scheduler.stored.add(result)
+    return True
+
+
+def _sliding(windows: Windows) -> list[int]:
+    return [axis for axis, length in enumerate(windows.window) if length > 1]
+
+
+def _in_windows(x: Region, windows: Windows, counts: Shape) -> tuple[Region, tuple[int, ...]]:
+    """Return the elements of all windows, the places in a window last, and the axes of these places."""
+    strides = x.access.strides
+    sliding = _sliding(windows)
+    steps = tuple(stride * n for stride, n in zip(strides, windows.strides, strict=True))
+    holes = tuple(strides[axis] * windows.dilation[axis] for axis in sliding)
+    shape = (*counts, *(windows.window[axis] for axis in sliding))
+    return Region(x.access._replace(strides=(*steps, *holes)), shape), tuple(range(len(counts), len(shape)))
+
+
+def _of_windows(buffer: Variable, places: int) -> Access:
+    """Return an element of a buffer for each window, the same for all places in it."""
+    return Access(buffer, 0, (*contiguous_strides(buffer.type.shape), *(0,) * places))
+
+
+@rule("window_route")
+def window_route(scheduler: Scheduler, equation: Equation) -> bool:
+    """Give each window's cotangent to its extremes in equal shares, where windows do not overlap."""
+    (result,) = equation.results
+    windows: Windows = equation.attributes["windows"]
+    cotangent, x, out = (scheduler.operand(operand) for operand in equation.operands)
+    if not isinstance(x, Region) or not isinstance(out, Region) or not isinstance(cotangent, Region):
+        return False
+    if not is_native(equation) or result.type.dtype.kind != "f" or not _is_tiling(windows, x.shape):
+        return False
+    dtype = result.type.dtype
+    ties = _count_ties(scheduler, x, out, windows, dtype)
+    places = _in_windows(x, windows, out.shape)[0].shape
+    inside = (0,) * len(_sliding(windows))
+    still = [
+        Region(region.access._replace(strides=(*region.access.strides, *inside)), places)
+        for region in (cotangent, out, ties)
+    ]
+    each = _in_windows(x, windows, out.shape)[0]
+    index = scheduler.group(places, [each, *still])
+    group = scheduler.groups[index]
+    given, extreme, count = (scheduler.read(index, region, dtype) for region in still)
+    is_there = group.apply("equal", (scheduler.read(index, each, dtype), extreme), np.dtype(bool))
+    share = group.apply("divide", (given, count), dtype)
+    # NumPy's product with a truth value: NaN stays NaN where the extreme is not.
+    value = group.apply("multiply", (share, group.cast(is_there, dtype)), dtype)
+    target = _in_windows(whole(result), windows, out.shape)[0]
+    scheduler.store(index, value, target)
+    return True
+
+
+def _is_tiling(windows: Windows, shape: Shape) -> bool:
+    """Say whether each element is in exactly one window."""
+    plain = not any(map(any, windows.padding)) and set(windows.dilation) == set(windows.input_dilation) == {1}
+    return (
+        plain
+        and windows.window == windows.strides
+        and not any(n % w for n, w in zip(shape, windows.window, strict=True))
+    )
+
+
+def _count_ties(
+    scheduler: Scheduler, x: Region, out: Region, windows: Windows, dtype: np.dtype[np.generic]
+) -> Region:
+    """Return how many places in each window hold its extreme."""
+    each, axes = _in_windows(x, windows, out.shape)
+    still = Region(out.access._replace(strides=(*out.access.strides, *(0,) * len(axes))), each.shape)
+    ties = Variable(ArrayType(out.shape, dtype))
+    index = scheduler.group(each.shape, [each, still], axes)
+    group = scheduler.groups[index]
+    group.axes = axes
+    values = scheduler.read(index, each, dtype), scheduler.read(index, still, dtype)
+    is_there = group.cast(group.apply("equal", values, np.dtype(bool)), dtype)
+    group.reductions.append(Reduce("add", is_there, _of_windows(ties, len(axes)), dtype))
+    scheduler.assign(ties, index)
+    scheduler.stored.add(ties)
+    return whole(ties)

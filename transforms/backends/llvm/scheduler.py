@@ -1,0 +1,260 @@
+"""From a graph to a schedule: which equations run together, and what is stored between.
+
+Each equation joins the latest group over its shape if all that it reads is there: an element computed in
+the same group for the same index, or stored by an earlier step. Otherwise it opens a group behind all
+others. The order of the groups is the order of the steps, so that one pass suffices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from transforms.backends.llvm.bands import form_bands
+from transforms.backends.llvm.group import Group
+from transforms.backends.llvm.native import native_form
+from transforms.backends.llvm.steps import (
+    Access,
+    Contraction,
+    DType,
+    HostCall,
+    Reduce,
+    Region,
+    Repeat,
+    Schedule,
+    Store,
+)
+from transforms.backends.llvm.views import broadcast, is_contiguous, whole
+from transforms.backends.llvm.writer import NATIVE
+from transforms.graph.ir import Equation, Graph, Operand, Variable
+from transforms.types import ArrayType, Shape
+
+Rule: TypeAlias = "Callable[[Scheduler, Equation], bool]"
+
+RULES: dict[str, Rule] = {}
+"""For the name of a primitive: adds an equation to a schedule, and says whether that was possible."""
+
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    """Decorate the rule of primitives."""
+
+    def register(function: Rule) -> Rule:
+        RULES.update(dict.fromkeys(names, function))
+        return function
+
+    return register
+
+
+class Scheduler:
+    """Writes the schedule of one graph."""
+
+    def __init__(self, graph: Graph, *, apart: bool = False) -> None:
+        self.graph = graph
+        self.apart = apart  # whether each result must be a buffer of its own
+        self.returned: set[Variable] = set()
+        self.constants = list(graph.constants)
+        self.steps: list[Group | Contraction | HostCall | Repeat] = []
+        self.groups: dict[int, Group] = {}  # those among the steps
+        self.latest: dict[Shape, int] = {}  # the group over each shape that equations may join
+        self.made = dict.fromkeys((*graph.inputs, *(x for x, _ in graph.constants)), -1)  # by which step
+        self.regions = {x: whole(x) for x in self.made}
+        self.stored: set[Variable] = set()
+        self.uniform = {x: number for x, value in graph.constants if (number := _uniform(value)) is not None}
+
+    def run(self) -> Schedule:
+        """Schedule all equations, and then the results."""
+        for equation in self.graph.equations:
+            self.equation(equation)
+        outputs = tuple(self.output(x) for x in self.graph.outputs)
+        access = {x: whole(x).access for x in self.made}
+        steps = [x.kernel(self.stored, access) if isinstance(x, Group) else x for x in self.steps]
+        return Schedule(self.graph.inputs, tuple(self.constants), form_bands(steps), outputs)
+
+    def equation(self, equation: Equation) -> None:
+        """Add an equation: by its primitive's rule, as an element of a group, or as a call of NumPy."""
+        special = RULES.get(equation.primitive.name)
+        if special is not None and special(self, equation):
+            return
+        if not self.elementwise(equation):
+            self.host_call(equation)
+
+    def output(self, output: Operand) -> tuple[Variable, Shape] | Operand:
+        """Return where a result is, after a copy if it is not a buffer of its own."""
+        if not isinstance(output, Variable):
+            return output
+        region = self.regions[output]
+        buffer = region.access.buffer
+        taken = self.apart and (self.made[buffer] < 0 or buffer in self.returned)
+        if taken or not is_contiguous(region):
+            region = self.copy(region)
+        self.stored.add(region.access.buffer)
+        self.returned.add(region.access.buffer)
+        return region.access.buffer, region.shape
+
+    # --- groups
+
+    def ready(self, region: Region, shape: Shape) -> int:
+        """Return the first step that can read a region in a loop over a shape."""
+        buffer = region.access.buffer
+        made = self.made[buffer]
+        return made if self.register(made, region, shape) is not None else made + 1
+
+    def register(self, index: int, region: Region, shape: Shape) -> int | None:
+        """Return the value of a group that is the region's element for each index; None if there is none."""
+        group = self.groups.get(index)
+        buffer = region.access.buffer
+        if group is None or buffer not in group.results or shape != buffer.type.shape:
+            return None
+        aligned = broadcast(region, shape) == broadcast(whole(buffer), shape)
+        return group.results[buffer] if aligned else None
+
+    def group(
+        self, shape: Shape, regions: list[Region], axes: tuple[int, ...] | None = None, after: int = -1
+    ) -> int:
+        """Return the index of a group over a shape that can read regions, and reduce over axes."""
+        bound = max((self.ready(region, shape) for region in regions), default=0)
+        index = self.latest.get(shape, -1)
+        if index >= max(bound, after + 1, 0):
+            group = self.groups[index]
+            if not group.is_full and (axes is None or group.axes in (None, axes)):
+                return index
+        index = self.latest[shape] = len(self.steps)
+        self.groups[index] = Group(shape)
+        self.steps.append(self.groups[index])
+        return index
+
+    def read(self, index: int, operand: Region | bool | int | float, dtype: DType) -> int:
+        """Return the value, in a group and a dtype, of an operand."""
+        group = self.groups[index]
+        if not isinstance(operand, Region):
+            return group.number(operand, dtype)
+        buffer = operand.access.buffer
+        if buffer in self.uniform:
+            return group.cast(group.number(self.uniform[buffer], buffer.type.dtype), dtype)
+        value = self.register(index, operand, group.shape)
+        if value is None:
+            self.stored.add(buffer)
+            value = group.load(broadcast(operand, group.shape), buffer.type.dtype)
+        return group.cast(value, dtype)
+
+    def assign(self, buffer: Variable, index: int) -> None:
+        """Note that a step makes a variable, which is a buffer of its own."""
+        self.made[buffer] = index
+        self.regions[buffer] = whole(buffer)
+
+    def operand(self, operand: Operand) -> Region | bool | int | float | complex:
+        """Return where an operand is; a number stands for itself."""
+        return self.regions[operand] if isinstance(operand, Variable) else operand
+
+    def copy(self, region: Region) -> Region:
+        """Store a region as a buffer of its own, by a kernel of its own: it may transpose."""
+        buffer = Variable(ArrayType(region.shape, region.access.buffer.type.dtype))
+        latest = self.latest.pop(region.shape, None)
+        self.write(region, whole(buffer))
+        self.latest.pop(region.shape)
+        if latest is not None:
+            self.latest[region.shape] = latest
+        self.stored.add(buffer)
+        return self.regions[buffer]
+
+    def write(self, operand: Region | bool | int | float, target: Region, after: int = -1) -> int:
+        """Store an operand, which broadcasts, to a region; return the index of the group."""
+        regions = [operand] if isinstance(operand, Region) else []
+        index = self.group(target.shape, regions, after=after)
+        buffer = target.access.buffer
+        value = self.read(index, operand, buffer.type.dtype)
+        self.store(index, value, target)
+        return index
+
+    def store(self, index: int, value: int, target: Region) -> None:
+        """Store a value of a group to a region that is all of a variable, in whatever order."""
+        buffer = target.access.buffer
+        self.groups[index].stores.append(Store(value, broadcast(target, target.shape)))
+        self.made[buffer] = max(index, self.made.get(buffer, -1))
+        self.regions[buffer] = whole(buffer)
+        self.stored.add(buffer)
+
+    def sum_of_products(self, operands: list[Region], out: Access, summed: int) -> None:
+        """Add the sum of products of two operands over the last axes of their shape."""
+        shape, dtype = operands[0].shape, out.buffer.type.dtype
+        axes = tuple(range(len(shape) - summed, len(shape)))
+        index = self.group(shape, operands, axes)
+        group = self.groups[index]
+        group.axes = axes
+        values = tuple(self.read(index, x, dtype) for x in operands)
+        total = group.apply("multiply", values, dtype)
+        group.reductions.append(Reduce("add", total, out, dtype))
+        self.assign(out.buffer, index)
+        self.stored.add(out.buffer)
+
+    # --- kinds of equations
+
+    def elementwise(self, equation: Equation) -> bool:
+        """Add the equation to a group; say whether that was possible."""
+        native = native_form(equation)
+        if native is None:
+            return False
+        (result,) = equation.results
+        operands = [self.operand(equation.operands[i]) for i in native.positions]
+        index = self.group(result.type.shape, [x for x in operands if isinstance(x, Region)])
+        group = self.groups[index]
+        values = tuple(
+            self.read(index, x, dtype)  # type: ignore[arg-type]
+            for x, dtype in zip(operands, native.dtypes, strict=True)
+        )
+        dtype = result.type.dtype
+        value = (
+            group.cast(values[0], dtype)
+            if native.operation == "cast"
+            else group.apply(native.operation, values, dtype)
+        )
+        group.results[result] = value
+        self.assign(result, index)
+        return True
+
+    def contiguous(self, region: Region) -> Variable:
+        """Return a buffer that is a region, in order."""
+        return (region if is_contiguous(region) else self.copy(region)).access.buffer
+
+    def append(self, step: HostCall | Repeat | Contraction, equation: Equation) -> None:
+        """Add the step that does an equation."""
+        self.steps.append(step)
+        for result in equation.results:
+            self.assign(result, len(self.steps) - 1)
+            self.stored.add(result)
+
+    def host_call(self, equation: Equation) -> None:
+        """Add an equation as a call of NumPy."""
+        operands = tuple(self.operand(x) for x in equation.operands)
+        self.stored.update(x.access.buffer for x in operands if isinstance(x, Region))
+        attributes = {key: _with_native_programs(value) for key, value in equation.attributes.items()}
+        self.append(HostCall(equation._replace(attributes=attributes), operands), equation)
+
+
+def variables_of(equation: Equation) -> tuple[Variable, ...]:
+    """Return the operands that are no numbers."""
+    return tuple(x for x in equation.operands if isinstance(x, Variable))
+
+
+def is_native(equation: Equation) -> bool:
+    """Say whether all operands and results are of dtypes that kernels compute with."""
+    return {x.type.dtype for x in (*equation.results, *variables_of(equation))} <= NATIVE
+
+
+def _with_native_programs(attribute: Any) -> Any:
+    """Return an attribute with this backend for the programs that it carries: the step of a loop, say."""
+    return attribute._replace(backend="llvm") if "backend" in getattr(attribute, "_fields", ()) else attribute
+
+
+def _uniform(value: object) -> bool | int | float | None:
+    """Return the number that all elements of a constant are; None if there is none that a kernel can name."""
+    array = np.asarray(value)
+    if not array.size or array.dtype not in NATIVE:
+        return None
+    first = array[(0,) * array.ndim]
+    bits = f"u{array.dtype.itemsize}"
+    if array.size > 1 and np.ptp(np.ascontiguousarray(array).view(bits)):
+        return None
+    return first.item()  # type: ignore[no-any-return]
