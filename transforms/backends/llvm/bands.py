@@ -15,6 +15,7 @@ from transforms.backends.llvm.steps import (
     Apply,
     Band,
     Contraction,
+    Gather,
     Kernel,
     Load,
     Step,
@@ -139,7 +140,7 @@ def split_step(step: Splittable, units: int) -> Splittable:
     """Return a step of which one call does one of so many units of its first axis."""
     if isinstance(step, Contraction):
         return _split_contraction(step, units)
-    if not step.shape or step.reduced[0]:
+    if _leading(step) == 1:
         return step
     length = step.shape[0] // units
 
@@ -150,9 +151,12 @@ def split_step(step: Splittable, units: int) -> Splittable:
     return Kernel(
         (units, length, *step.shape[1:]),
         (False, *step.reduced),
-        tuple(x._replace(access=along(x.access)) if isinstance(x, Load) else x for x in step.values),
+        tuple(
+            x._replace(access=along(x.access)) if isinstance(x, (Load, Gather)) else x for x in step.values
+        ),
         tuple(x._replace(access=along(x.access)) for x in step.stores),
         tuple(x._replace(access=along(x.access)) for x in step.reductions),
+        tuple(x._replace(access=along(x.access)) for x in step.scatters),
         split=True,
     )
 
@@ -177,15 +181,17 @@ def _leading(step: Splittable) -> int:
     """Return how many units a step can have at most."""
     if isinstance(step, Contraction):
         return (step.stack or step.rows)[0]
-    return step.shape[0] if step.shape and not step.reduced[0] else 1
+    return step.shape[0] if step.shape and not step.reduced[0] and not step.scatters else 1
 
 
 def _parts(step: Splittable, units: int) -> Iterator[tuple[Variable, bool]]:
     """Return for each access its buffer, and whether each unit stays in a part of that of its own."""
     split = split_step(step, units)
     if isinstance(split, Kernel):
+        moved = {x.access for x in split.values if isinstance(x, Gather)}
         for access in accesses(split):
-            yield access.buffer, _keeps_apart(access, split.shape, units)
+            apart = access not in moved and _keeps_apart(access, split.shape, units)
+            yield access.buffer, apart
         return
     outer = (*split.stack, *split.rows)
     yield split.left.buffer, _keeps_apart(split.left, (*outer, *split.inner), units)

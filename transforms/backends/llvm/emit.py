@@ -10,7 +10,19 @@ import numpy as np
 from transforms.backends.llvm.casts import cast
 from transforms.backends.llvm.loops import arrange
 from transforms.backends.llvm.operations import OPERATIONS
-from transforms.backends.llvm.steps import Access, Apply, DType, Kernel, Load, Number, Reduce, accesses
+from transforms.backends.llvm.steps import (
+    Access,
+    Apply,
+    Check,
+    DType,
+    Gather,
+    Kernel,
+    Load,
+    Number,
+    Reduce,
+    Scatter,
+    accesses,
+)
 from transforms.backends.llvm.writer import Writer, constant, memory_type, register_type
 from transforms.graph.ir import Variable
 
@@ -145,13 +157,19 @@ class _KernelWriter:
         )
 
     def _load(self, access: Access, dtype: DType) -> str:
-        value = self.writer.emit(f"load {memory_type(dtype)}, ptr {self._pointer(access, dtype)}")
+        return self._load_at(self._pointer(access, dtype), dtype)
+
+    def _load_at(self, address: str, dtype: DType) -> str:
+        value = self.writer.emit(f"load {memory_type(dtype)}, ptr {address}")
         return self.writer.emit(f"icmp ne i8 {value}, 0") if dtype.kind == "b" else value
 
     def _save(self, value: str, access: Access, dtype: DType) -> None:
+        self._save_at(value, self._pointer(access, dtype), dtype)
+
+    def _save_at(self, value: str, address: str, dtype: DType) -> None:
         if dtype.kind == "b":
             value = self.writer.emit(f"zext i1 {value} to i8")
-        self.writer.line(f"store {memory_type(dtype)} {value}, ptr {self._pointer(access, dtype)}")
+        self.writer.line(f"store {memory_type(dtype)} {value}, ptr {address}")
 
     def _clear(self) -> None:
         for reduction in self.kernel.reductions:
@@ -175,6 +193,10 @@ class _KernelWriter:
                 names.append(self._load(value.access, value.dtype))
             elif isinstance(value, Number):
                 names.append(constant(value.dtype, value.value))
+            elif isinstance(value, Gather):
+                names.append(self._load_at(self._moved(value.access, value.indices, names), value.dtype))
+            elif isinstance(value, Check):
+                names.append(self._check(value, names[value.value]))
             else:
                 names.append(self._apply(value, names))
         for store in kernel.stores:
@@ -183,6 +205,47 @@ class _KernelWriter:
             so_far = writer.emit(f"load {register_type(reduction.dtype)}, ptr {register}")
             total = combine(writer, reduction, so_far, names[reduction.value])
             writer.line(_store(reduction.dtype, total, register))
+        for scatter in kernel.scatters:
+            self._scatter(scatter, names)
+
+    def _moved(self, access: Access, indices: tuple[tuple[int, int], ...], names: list[str]) -> str:
+        """Return the address of the element at an access that indices move."""
+        offset = self.offsets[access]
+        for value, stride in indices:
+            step = self.writer.emit(f"mul nsw i64 {names[value]}, {stride}")
+            offset = self.writer.emit(f"add nsw i64 {offset}, {step}")
+        kind = memory_type(access.buffer.type.dtype)
+        return self.writer.emit(
+            f"getelementptr inbounds {kind}, ptr {self.arguments[access.buffer]}, i64 {offset}"
+        )
+
+    def _check(self, check: Check, index: str) -> str:
+        """Count an index from the front; note one that is out of range, and go on with 0."""
+        writer, source = self.writer, self.kernel.values[check.value].dtype
+        index = cast(writer, source, check.dtype, index)
+        from_front = writer.emit(f"add i64 {index}, {check.length}")
+        is_negative = writer.emit(f"icmp slt i64 {index}, 0")
+        place = writer.emit(f"select i1 {is_negative}, i64 {from_front}, i64 {index}")
+        is_out = writer.emit(f"icmp uge i64 {place}, {check.length}")
+        self.blocks += 1
+        label = f"check{self.blocks}"
+        writer.line(f"br i1 {is_out}, label %{label}, label %{label}_end")
+        writer.label(label)
+        writer.line(f"store i64 {index}, ptr @failed_index")
+        writer.line(f"store i64 {check.length}, ptr @failed_length")
+        writer.line(f"br label %{label}_end")
+        writer.label(f"{label}_end")
+        self.block = f"{label}_end"
+        return writer.emit(f"select i1 {is_out}, i64 0, i64 {place}")
+
+    def _scatter(self, scatter: Scatter, names: list[str]) -> None:
+        dtype = self.kernel.values[scatter.value].dtype
+        address = self._moved(scatter.access, scatter.indices, names)
+        value = names[scatter.value]
+        if scatter.operation != "set":
+            so_far = self._load_at(address, dtype)
+            value = OPERATIONS[scatter.operation].emit(self.writer, dtype, so_far, value)
+        self._save_at(value, address, dtype)
 
     def _apply(self, value: Apply, names: list[str]) -> str:
         operands = [names[i] for i in value.operands]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class NativeExecutable:
         """Return a table of the time that each step takes, from calls of a program that counts its cycles."""
         written = write_module(self.schedule, self.layout, timed=True)
         code = Code(written.text)
-        instance = _Instance(self.schedule, self.layout, code.parts(written))
+        instance = _Instance(self.schedule, self.layout, code, code.parts(written))
         return profile(written.timed, code.address("cycles"), code.stamp, lambda: instance.run(inputs), calls)
 
     def __call__(self, *inputs: Array) -> Sequence[Array]:
@@ -45,7 +45,7 @@ class NativeExecutable:
         try:
             instance = self._idle.pop()
         except IndexError:
-            instance = _Instance(self.schedule, self.layout, self._parts)
+            instance = _Instance(self.schedule, self.layout, self._code, self._parts)
         try:
             return instance.run(inputs)
         finally:
@@ -86,9 +86,14 @@ class _Instance:
     """What one call of a program at a time needs."""
 
     def __init__(
-        self, schedule: Schedule, layout: Layout, parts: Sequence[HostCall | Callable[[int], None]]
+        self,
+        schedule: Schedule,
+        layout: Layout,
+        code: Code,
+        parts: Sequence[HostCall | Callable[[int], int]],
     ) -> None:
         self.schedule = schedule
+        self.code = code
         self.layout = layout
         self.parts = parts
         memory = np.empty(layout.plan.size + ALIGNMENT, np.uint8)
@@ -117,8 +122,14 @@ class _Instance:
                 arrays.extend(self._evaluate(part, arrays))
             else:
                 together = tuple(arrays)  # the segment gets its address
-                part(id(together))
+                if part(id(together)) >= 0:
+                    self._fail()
         return tuple([self._result(x, arrays) for x in self.returns])
+
+    def _fail(self) -> NoReturn:
+        index, length = self.code.take_failure()
+        what = f"index {index} is out of bounds for an axis of {length}"
+        raise IndexError(f"jit: an index must be from {-length} to {length - 1}, got {index}: {what}")
 
     def _result(self, output: Any, arrays: list[Array]) -> Array:
         if not isinstance(output, tuple):

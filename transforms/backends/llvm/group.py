@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from transforms.backends.llvm.steps import Access, Apply, DType, Kernel, Load, Number, Reduce, Store, Value
+from transforms.backends.llvm.steps import Access, Apply, DType, Kernel, Load, Number, Reduce, Scatter, Store, Value
 from transforms.graph.ir import Variable
 from transforms.types import Shape
 
@@ -20,6 +20,7 @@ class Group:
         results: the value of each buffer that an equation of the group assigns for each index.
         stores: what is written to parts of buffers.
         reductions: what is combined.
+        scatters: what is combined at indices.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -29,6 +30,7 @@ class Group:
         self.results: dict[Variable, int] = {}
         self.stores: list[Store] = []
         self.reductions: list[Reduce] = []
+        self.scatters: list[Scatter] = []
         self._positions: dict[tuple[object, ...], int] = {}
 
     @property
@@ -48,6 +50,10 @@ class Group:
         """Return the result of an operation."""
         return self._value(Apply(operation, operands, dtype), (operation, operands, dtype))
 
+    def add(self, value: Value) -> int:
+        """Return a value of any kind."""
+        return self._value(value, (value,))
+
     def cast(self, value: int, dtype: DType) -> int:
         """Return a value in another dtype."""
         return value if self.values[value].dtype == dtype else self.apply("cast", (value,), dtype)
@@ -62,6 +68,7 @@ class Group:
             tuple(self.values),
             (*stores, *self.stores),
             tuple(self.reductions),
+            tuple(self.scatters),
         )
 
     def _value(self, value: Value, key: tuple[object, ...]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from transforms.backends.llvm.steps import Access, Kernel, Load, accesses
+from transforms.backends.llvm.steps import Access, Gather, Kernel, Load, accesses
 
 # Strides of more elements than this all cost a cache line.
 _FAR = 64
@@ -18,7 +18,8 @@ def arrange(kernel: Kernel) -> Kernel:
     places = accesses(kernel)
     first = 1 if kernel.split else 0
     axes = [axis for axis, length in enumerate(kernel.shape) if length != 1 and axis >= first]
-    axes.sort(key=lambda axis: -sum(min(abs(x.strides[axis]), _FAR) for x in places))
+    if not kernel.scatters:  # whose order is that of the loops
+        axes.sort(key=lambda axis: -sum(min(abs(x.strides[axis]), _FAR) for x in places))
     lengths: list[int] = list(kernel.shape[:first])
     kept: list[int] = list(range(first))  # the innermost of the axes that each new loop stands for
     for axis in axes:
@@ -36,9 +37,10 @@ def arrange(kernel: Kernel) -> Kernel:
     return Kernel(
         tuple(lengths),
         tuple(kernel.reduced[axis] for axis in kept),
-        tuple(x._replace(access=along(x.access)) if isinstance(x, Load) else x for x in kernel.values),
+        tuple(x._replace(access=along(x.access)) if isinstance(x, (Load, Gather)) else x for x in kernel.values),
         tuple(x._replace(access=along(x.access)) for x in kernel.stores),
         tuple(x._replace(access=along(x.access)) for x in kernel.reductions),
+        tuple(x._replace(access=along(x.access)) for x in kernel.scatters),
         kernel.split,
     )
 

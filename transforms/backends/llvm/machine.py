@@ -29,14 +29,21 @@ class Code:
         self._engine = binding.create_mcjit_compiler(module, machine)
         self._engine.finalize_object()
 
-    def parts(self, written: Segments) -> list[HostCall | Callable[[int], None]]:
+    def parts(self, written: Segments) -> list[HostCall | Callable[[int], int]]:
         """Return what a call runs, in order: functions, and calls of NumPy."""
         return [part if isinstance(part, HostCall) else self.segment(part) for part in written.parts]
 
-    def segment(self, number: int) -> Callable[[int], None]:
+    def segment(self, number: int) -> Callable[[int], int]:
         """Return a segment as a function, during which other threads of Python may run."""
         address = self._engine.get_function_address(f"segment{number}")
-        return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
+        return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(address)
+
+    def take_failure(self) -> tuple[int, int]:
+        """Return the index that was out of range, and the length of its axis, and forget them."""
+        index = ctypes.c_int64()
+        take = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
+        length = take(self._engine.get_function_address("take_failure"))(ctypes.addressof(index))
+        return index.value, length
 
     def stamp(self) -> int:
         """Return the number of cycles since some time, in a module that counts them."""

@@ -18,6 +18,18 @@ from transforms.graph.ir import Variable
 # A pointer that a kernel takes is the only one to its buffer as long as the kernel is not inlined.
 _KERNEL_ATTRIBUTES = 'attributes #0 = { noinline nounwind "prefer-vector-width"="512" }'
 
+# What the check of an index leaves behind, and the function that takes it: a length of -1 says that all is well.
+_FAILURE = """@failed_index = internal global i64 0
+@failed_length = internal global i64 -1
+
+define i64 @take_failure(ptr %index) {
+  %length = load i64, ptr @failed_length
+  %value = load i64, ptr @failed_index
+  store i64 %value, ptr %index
+  store i64 -1, ptr @failed_length
+  ret i64 %length
+}"""
+
 _STAMP = """define i64 @stamp() {
   %now = call i64 @llvm.readcyclecounter()
   ret i64 %now
@@ -88,6 +100,7 @@ class _ModuleWriter:
                 *self.step_functions,
                 *functions,
                 *self.bands,
+                _FAILURE,
                 "\n".join(sorted(self.declarations)),
                 _KERNEL_ATTRIBUTES,
             ]
@@ -98,7 +111,11 @@ class _ModuleWriter:
         lines = Body(self.layout.plan.offsets, self.layout.slots)
         self._steps(lines, steps)
         number = len(self.segments)
-        self.segments.append(f"define void @segment{number}(ptr %arrays) {{\n{lines.text()}\n}}")
+        text = lines.text().removesuffix("ret void")
+        self.segments.append(
+            f"define i64 @segment{number}(ptr %arrays) {{\n{text}"
+            "%failed = load i64, ptr @failed_length\n  ret i64 %failed\n}"
+        )
         return number
 
     def _steps(self, lines: Body, steps: Iterable[Step]) -> None:

@@ -29,7 +29,7 @@ from transforms.backends.llvm.steps import (
 from transforms.backends.llvm.views import broadcast, is_contiguous, whole
 from transforms.backends.llvm.writer import NATIVE
 from transforms.graph.ir import Equation, Graph, Operand, Variable
-from transforms.types import ArrayType, Shape
+from transforms.types import Array, ArrayType, Shape
 
 Rule: TypeAlias = "Callable[[Scheduler, Equation], bool]"
 
@@ -61,6 +61,8 @@ class Scheduler:
         self.made = dict.fromkeys((*graph.inputs, *(x for x, _ in graph.constants)), -1)  # by which step
         self.regions = {x: whole(x) for x in self.made}
         self.stored: set[Variable] = set()
+        self.known = {x: np.asarray(value) for x, value in graph.constants}
+        self.checked: dict[tuple[Region, int], Region] = {}  # indices that were checked for an axis
         self.uniform = {x: number for x, value in graph.constants if (number := _uniform(value)) is not None}
 
     def run(self) -> Schedule:
@@ -147,6 +149,15 @@ class Scheduler:
     def operand(self, operand: Operand) -> Region | bool | int | float | complex:
         """Return where an operand is; a number stands for itself."""
         return self.regions[operand] if isinstance(operand, Variable) else operand
+
+    def constant(self, value: Array) -> Variable:
+        """Return a buffer with known elements."""
+        variable = Variable(ArrayType(value.shape, value.dtype))
+        self.constants.append((variable, value))
+        self.known[variable] = value
+        self.made[variable] = -1
+        self.regions[variable] = whole(variable)
+        return variable
 
     def copy(self, region: Region) -> Region:
         """Store a region as a buffer of its own, by a kernel of its own: it may transpose."""

@@ -50,7 +50,31 @@ class Apply(NamedTuple):
     dtype: DType
 
 
-Value: TypeAlias = Load | Number | Apply
+class Check(NamedTuple):
+    """An index as counted from the front; one that is out of range makes the program fail.
+
+    Attributes:
+        value: the index.
+        length: of the axis.
+        name: of the primitive that it is for.
+        dtype: of the result.
+    """
+
+    value: int
+    length: int
+    name: str
+    dtype: DType
+
+
+class Gather(NamedTuple):
+    """The element at an access, moved by indices: for each of them its value, and the stride that it multiplies."""
+
+    access: Access
+    indices: tuple[tuple[int, int], ...]
+    dtype: DType
+
+
+Value: TypeAlias = Load | Number | Apply | Check | Gather
 
 
 class Store(NamedTuple):
@@ -58,6 +82,15 @@ class Store(NamedTuple):
 
     value: int
     access: Access
+
+
+class Scatter(NamedTuple):
+    """Combine a value with the element at an access that indices move, or replace it ("set")."""
+
+    value: int
+    access: Access
+    indices: tuple[tuple[int, int], ...]
+    operation: str
 
 
 class Reduce(NamedTuple):
@@ -78,6 +111,7 @@ class Kernel(NamedTuple):
         values: in an order in which each is computed before it is used.
         stores: what is written for each index.
         reductions: what is combined.
+        scatters: what is combined at indices, in the order of the loops.
         split: whether one call does one index of the first loop, over which no reduction runs.
     """
 
@@ -86,6 +120,7 @@ class Kernel(NamedTuple):
     values: tuple[Value, ...]
     stores: tuple[Store, ...]
     reductions: tuple[Reduce, ...]
+    scatters: tuple[Scatter, ...] = ()
     split: bool = False
 
 
@@ -205,14 +240,14 @@ class Schedule(NamedTuple):
 
 def accesses(kernel: Kernel) -> list[Access]:
     """Return what a kernel reads, stores and combines, in this order."""
-    loads = [x.access for x in kernel.values if isinstance(x, Load)]
+    loads = [x.access for x in kernel.values if isinstance(x, (Load, Gather))]
     return [*loads, *_written(kernel)]
 
 
 def reads(step: Step) -> Iterator[Variable]:
     """Return the buffers that a step reads."""
     if isinstance(step, Kernel):
-        return (value.access.buffer for value in step.values if isinstance(value, Load))
+        return (value.access.buffer for value in step.values if isinstance(value, (Load, Gather)))
     if isinstance(step, Contraction):
         return iter((step.left.buffer, step.right.buffer))
     if isinstance(step, Band):
@@ -236,7 +271,7 @@ def writes(step: Step) -> Iterator[Variable]:
 
 
 def _written(kernel: Kernel) -> list[Access]:
-    return [*(x.access for x in kernel.stores), *(x.access for x in kernel.reductions)]
+    return [x.access for x in (*kernel.stores, *kernel.reductions, *kernel.scatters)]
 
 
 # --- as text
@@ -307,6 +342,10 @@ class _Printer:
             *(f"  v{i} = {self._value(value)}" for i, value in enumerate(kernel.values)),
             *(f"  {self._place(x.access)} = v{x.value}" for x in kernel.stores),
             *(f"  {self._place(x.access)} {x.operation}= v{x.value}" for x in kernel.reductions),
+            *(
+                f"  {self._place(x.access)[:-1]}{_moves(x.indices)}] {x.operation}= v{x.value}"
+                for x in kernel.scatters
+            ),
         ]
 
     def _value(self, value: Value) -> str:
@@ -314,6 +353,10 @@ class _Printer:
             return self._place(value.access)
         if isinstance(value, Number):
             return f"{value.value} ({value.dtype})"
+        if isinstance(value, Check):
+            return f"check v{value.value} in {value.length}"
+        if isinstance(value, Gather):
+            return f"{self._place(value.access)[:-1]}{_moves(value.indices)}]"
         return f"{value.operation} {' '.join(f'v{i}' for i in value.operands)} ({value.dtype})"
 
     def _name(self, buffer: Variable) -> str:
@@ -329,3 +372,7 @@ class _Printer:
         if access.offset or not terms:
             terms.insert(0, str(access.offset))
         return f"{self._name(access.buffer)}[{' + '.join(terms)}]"
+
+
+def _moves(indices: tuple[tuple[int, int], ...]) -> str:
+    return "".join(f" + {stride}*v{value}" for value, stride in indices)

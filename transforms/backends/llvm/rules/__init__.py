@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from transforms.backends.llvm.rules import convolution as convolution
+from transforms.backends.llvm.rules import indexing as indexing
 from transforms.backends.llvm.rules import loops as loops
 from transforms.backends.llvm.rules import parts as parts
 from transforms.backends.llvm.rules import products as products
