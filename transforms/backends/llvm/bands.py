@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
+from transforms.backends.llvm.contraction import tile_axis
 from transforms.backends.llvm.steps import (
     Access,
     Apply,
@@ -32,6 +33,8 @@ Splittable: TypeAlias = Kernel | Contraction
 _UNIT_BYTES = 1 << 19
 # Fewer rows than this make a contraction slow, because it reads the right operand anew for each unit.
 _UNIT_ROWS = 64
+# And if their axis is the one that fills tiles, fewer than this.
+_TILED_ROWS = 16
 # Below this many nanoseconds it takes longer to wake another thread than it helps.
 _WORTH_THREADS = 12_000.0
 _FEWEST_UNITS = 8
@@ -133,6 +136,9 @@ class _Forming:
         wanted = max(size // _UNIT_BYTES, _FEWEST_UNITS)
         if rows:
             wanted = max(min(wanted, rows // _UNIT_ROWS), 2)
+        tiled = [x for x in self.steps if isinstance(x, Contraction) and not x.stack and not tile_axis(x)]
+        if tiled:
+            wanted = max(min(wanted, *(x.rows[0] // _TILED_ROWS for x in tiled)), 2)
         return next((n for n in divisors if n >= wanted), divisors[-1])
 
 

@@ -27,6 +27,8 @@ from transforms.types import Shape
 _PANEL = 1 << 15
 # Cycles before a sum can be added to again, at least: so many independent ones keep the multipliers busy.
 _LATENCY = 8
+# An axis of so many rows can fill tiles.
+_LONG = 6
 
 
 class Tile(NamedTuple):
@@ -38,7 +40,52 @@ class Tile(NamedTuple):
 
 def contraction_function(contraction: Contraction, processor: Processor) -> Function:
     """Write the function of one unit of a contraction."""
-    return _ContractionWriter(contraction, processor).write()
+    return _ContractionWriter(_arranged(contraction), processor).write()
+
+
+def _arranged(contraction: Contraction) -> Contraction:
+    """Sum along the elements that are near each other last, and tile the rows that are.
+
+    The axis of the units stays the first.
+    """
+    stacked, rows = len(contraction.stack), len(contraction.rows)
+    left, right, out = contraction.left.strides, contraction.right.strides, contraction.out.strides
+    first = 1 if contraction.split and not stacked else 0
+    inner_order = sorted(
+        range(len(contraction.inner)),
+        key=lambda axis: (-abs(right[stacked + axis]), -abs(left[stacked + rows + axis])),
+    )
+    tile = tile_axis(contraction)
+    row_order = [*(axis for axis in range(rows) if axis != tile), tile]
+    if first:
+        row_order = [0, *(axis for axis in row_order if axis)]
+    return contraction._replace(
+        rows=tuple(contraction.rows[axis] for axis in row_order),
+        inner=tuple(contraction.inner[axis] for axis in inner_order),
+        left=contraction.left._replace(
+            strides=(
+                *left[:stacked],
+                *(left[stacked + axis] for axis in row_order),
+                *(left[stacked + rows + axis] for axis in inner_order),
+            )
+        ),
+        right=contraction.right._replace(
+            strides=(*right[:stacked], *(right[stacked + axis] for axis in inner_order), right[-1])
+        ),
+        out=contraction.out._replace(
+            strides=(*out[:stacked], *(out[stacked + axis] for axis in row_order), out[-1])
+        ),
+    )
+
+
+def tile_axis(contraction: Contraction) -> int:
+    """Return the axis of rows that fills tiles: of those that are long enough, the one whose elements are nearest."""
+    stacked = len(contraction.stack)
+    first = 1 if contraction.split and not stacked else 0
+    axes = range(first, len(contraction.rows))
+    longest = max(contraction.rows[axis] for axis in axes)
+    long = [axis for axis in axes if contraction.rows[axis] >= min(longest, _LONG)]
+    return min(long, key=lambda axis: abs(contraction.left.strides[stacked + axis]))
 
 
 def tile_rows(rows: int, vectors: int, registers: int) -> int:
