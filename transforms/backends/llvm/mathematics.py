@@ -61,7 +61,7 @@ class Arithmetic:
 
     def negative(self, x: str) -> str:
         """Return ``-x``."""
-        return self.writer.emit(f"fneg {register_type(self.dtype)} {x}")
+        return self.writer.unary("fneg", self.dtype, x)
 
     def test(self, predicate: str, x: str, y: str | float) -> str:
         """Compare two values."""
@@ -182,8 +182,7 @@ def _split_float(a: Arithmetic, x: str) -> tuple[str, str]:
 
 def _log_of_sum(a: Arithmetic, rest: str, exponent: str, correction: str | float) -> str:
     """Return ``log(1 + rest) + exponent log 2 + correction``."""
-    kind = register_type(a.whole)
-    count = a.writer.emit(f"sitofp {kind} {exponent} to {register_type(a.dtype)}")
+    count = a.writer.convert("sitofp", a.whole, a.dtype, exponent)
     s = a.divide(rest, a.add(rest, 2.0))
     z = a.multiply(s, s)
     series = a.multiply(z, a.polynomial(z, economized(_ATANH_SERIES, 0.03, _ATANH_DEGREE[a.dtype])))
@@ -247,10 +246,10 @@ def _erf(writer: Writer, dtype: DType, x: str) -> str:
     if dtype == _FLOAT64:
         return _library("erf")(writer, dtype, x)
     a = Arithmetic(writer, _FLOAT64)
-    wide = a.clamp(writer.emit(f"fpext float {x} to double"), -_ERF_BOUND, _ERF_BOUND)
+    wide = a.clamp(writer.convert("fpext", _FLOAT32, _FLOAT64, x), -_ERF_BOUND, _ERF_BOUND)
     t = a.fma(a.multiply(wide, wide), 0.125, -1.0)
     out = a.multiply(wide, a.polynomial(t, _erf_coefficients()))
-    return writer.emit(f"fptrunc double {out} to float")
+    return writer.convert("fptrunc", _FLOAT64, _FLOAT32, out)
 
 
 # --- the C library
@@ -262,7 +261,18 @@ def _library(function: str) -> Callable[..., str]:
     def emit(writer: Writer, dtype: DType, *operands: str) -> str:
         kind = register_type(dtype)
         name = f"{function}f" if dtype == _FLOAT32 else function
-        return writer.call(name, kind, *((kind, x) for x in operands))
+        if not writer.lanes:
+            return writer.call(name, kind, *((kind, x) for x in operands))
+        vector = writer.type(dtype)
+        out = "poison"
+        for lane in range(writer.lanes):
+            each = [
+                writer.emit(f"extractelement {vector} {writer.operand(dtype, x)}, i64 {lane}")
+                for x in operands
+            ]
+            value = writer.call(name, kind, *((kind, x) for x in each))
+            out = writer.emit(f"insertelement {vector} {out}, {kind} {value}, i64 {lane}")
+        return out
 
     return emit
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from transforms.backends.llvm import mathematics
 from transforms.backends.llvm.steps import DType
-from transforms.backends.llvm.writer import Writer, constant, integer_of, register_type
+from transforms.backends.llvm.writer import BOOL, Writer, constant, integer_of
 
 Emit: TypeAlias = Callable[..., str]
 
@@ -40,7 +40,7 @@ def _by_kind(**instructions: str) -> Emit:
 
 def _negative(writer: Writer, dtype: DType, x: str) -> str:
     if dtype.kind == "f":
-        return writer.emit(f"fneg {register_type(dtype)} {x}")
+        return writer.unary("fneg", dtype, x)
     return writer.binary("sub", dtype, "0", x)
 
 
@@ -74,8 +74,8 @@ def _divisor(writer: Writer, dtype: DType, x: str, y: str) -> tuple[str, str]:
     undefined = writer.compare(dtype, "eq", y, "0")
     if dtype.kind == "i":
         smallest = writer.compare(dtype, "eq", x, str(np.iinfo(dtype).min))
-        overflows = writer.emit(f"and i1 {smallest}, {writer.compare(dtype, 'eq', y, '-1')}")
-        undefined = writer.emit(f"or i1 {undefined}, {overflows}")
+        overflows = writer.binary("and", BOOL, smallest, writer.compare(dtype, "eq", y, "-1"))
+        undefined = writer.binary("or", BOOL, undefined, overflows)
     return undefined, writer.select(undefined, dtype, "1", y)
 
 
@@ -83,7 +83,7 @@ def _integer_remainder(writer: Writer, dtype: DType, x: str, y: str) -> tuple[st
     """Return the remainder, with the sign of the divisor, and whether it took a correction."""
     rest = writer.binary("srem", dtype, x, y)
     differs = writer.compare(dtype, "slt", writer.binary("xor", dtype, rest, y), "0")
-    corrects = writer.emit(f"and i1 {differs}, {writer.compare(dtype, 'ne', rest, '0')}")
+    corrects = writer.binary("and", BOOL, differs, writer.compare(dtype, "ne", rest, "0"))
     return writer.select(corrects, dtype, writer.binary("add", dtype, rest, y), rest), corrects
 
 
@@ -119,7 +119,7 @@ def _float_divmod(writer: Writer, dtype: DType, x: str, y: str) -> tuple[str, st
     rest_negative = writer.compare(dtype, "olt", rest, zero)
     negative = writer.compare(dtype, "olt", y, zero)
     nonzero = writer.compare(dtype, "one", rest, zero)
-    corrects = writer.emit(f"and i1 {nonzero}, {writer.emit(f'xor i1 {rest_negative}, {negative}')}")
+    corrects = writer.binary("and", BOOL, nonzero, writer.binary("xor", BOOL, rest_negative, negative))
     quotient = writer.select(corrects, dtype, writer.binary("fsub", dtype, quotient, one), quotient)
     corrected = writer.select(corrects, dtype, writer.binary("fadd", dtype, rest, y), rest)
     is_zero = writer.compare(dtype, "oeq", rest, zero)
@@ -163,7 +163,7 @@ def _extreme(predicates: dict[str, str], *, skips_nan: bool) -> Emit:
         first = writer.compare(dtype, predicates[dtype.kind], x, y)
         if dtype.kind == "f":
             nan = y if skips_nan else x
-            first = writer.emit(f"or i1 {first}, {writer.compare(dtype, 'uno', nan, nan)}")
+            first = writer.binary("or", BOOL, first, writer.compare(dtype, "uno", nan, nan))
         return writer.select(first, dtype, x, y)
 
     return emit
