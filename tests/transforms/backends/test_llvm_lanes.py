@@ -19,10 +19,14 @@ COMPARISONS = {"equal", "not_equal", "less", "less_equal", "greater", "greater_e
 TESTS = {"isnan", "isinf", "isfinite", "signbit"}
 
 
+ARITY = {"where": 3, "cube": 1, "exponent": 1, "stop_gradient": 1}
+RESULTS = {**dict.fromkeys(COMPARISONS | TESTS, bool), "bitwise_count": np.uint8, "exponent": np.int32}
+
+
 def arity(name):
     """Return how many operands an operation takes."""
     function = getattr(np, name, None) or getattr(special, name, None)
-    return {"where": 3, "cube": 1}.get(name) or function.nin
+    return ARITY.get(name) or function.nin
 
 
 def element_function(name, lanes, inputs, output, write):
@@ -82,7 +86,9 @@ def operation_cases():
             inputs = [dtype] * arity(name)
             if name == "where":
                 inputs[0] = BOOL
-            output = BOOL if name in COMPARISONS | TESTS else dtype
+            output = np.dtype(RESULTS.get(name, dtype))
+            if name == "power" and kind != "f":
+                continue  # the exponent must be known
             write = lambda writer, *x, emit=operation.emit, dtype=dtype: emit(writer, dtype, *x)  # noqa: E731
             yield f"{name}_{dtype}", inputs, output, write
 

@@ -5,6 +5,7 @@ An operation is ``emit(writer, dtype, *operands) -> result``, where ``dtype`` is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
@@ -114,7 +115,7 @@ def _remainder(writer: Writer, dtype: DType, x: str, y: str) -> str:
 def _float_divmod(writer: Writer, dtype: DType, x: str, y: str) -> tuple[str, str]:
     """Return the floor of the quotient, and the exact remainder with the sign of the divisor."""
     zero, one = constant(dtype, 0), constant(dtype, 1)
-    rest = writer.binary("frem", dtype, x, y)
+    rest = mathematics.FUNCTIONS["fmod"](writer, dtype, x, y)
     quotient = writer.binary("fdiv", dtype, writer.binary("fsub", dtype, x, rest), y)
     rest_negative = writer.compare(dtype, "olt", rest, zero)
     negative = writer.compare(dtype, "olt", y, zero)
@@ -135,7 +136,7 @@ def _float_divmod(writer: Writer, dtype: DType, x: str, y: str) -> tuple[str, st
 
 def _fmod(writer: Writer, dtype: DType, x: str, y: str) -> str:
     if dtype.kind == "f":
-        return writer.binary("frem", dtype, x, y)
+        return mathematics.FUNCTIONS["fmod"](writer, dtype, x, y)
     undefined, divisor = _divisor(writer, dtype, x, y)
     rest = writer.binary("srem" if dtype.kind == "i" else "urem", dtype, x, divisor)
     return writer.select(undefined, dtype, "0", rest)
@@ -234,6 +235,19 @@ def _cube(writer: Writer, dtype: DType, x: str) -> str:
     return _MULTIPLY(writer, dtype, _square(writer, dtype, x), x)
 
 
+def _multiple(factor: float) -> Emit:
+    def emit(writer: Writer, dtype: DType, x: str) -> str:
+        return writer.binary("fmul", dtype, x, constant(dtype, factor))
+
+    return emit
+
+
+def _bitwise_count(writer: Writer, dtype: DType, x: str) -> str:
+    """Return as uint8 how many bits the magnitude has set."""
+    count = writer.intrinsic("ctpop", dtype, _absolute(writer, dtype, x))
+    return count if dtype.itemsize == 1 else writer.convert("trunc", dtype, np.dtype(np.uint8), count)
+
+
 def _rounding(name: str) -> Operation:
     """Return an intrinsic of floats that leaves integers as they are."""
 
@@ -272,6 +286,12 @@ OPERATIONS: dict[str, Operation] = {
     "square": Operation("iuf", _square),
     "cube": Operation("iuf", _cube),
     "reciprocal": Operation("f", _reciprocal),
+    "stop_gradient": Operation("biuf", _same),
+    "radians": Operation("f", _multiple(math.pi / 180.0)),
+    "deg2rad": Operation("f", _multiple(math.pi / 180.0)),
+    "degrees": Operation("f", _multiple(180.0 / math.pi)),
+    "rad2deg": Operation("f", _multiple(180.0 / math.pi)),
+    "bitwise_count": Operation("iu", _bitwise_count),
     "sqrt": Operation("f", lambda writer, dtype, x: writer.intrinsic("sqrt", dtype, x)),
     "floor_divide": Operation("iuf", _floor_divide),
     "remainder": Operation("iuf", _remainder),
@@ -307,6 +327,7 @@ OPERATIONS: dict[str, Operation] = {
     "ceil": _rounding("ceil"),
     "trunc": _rounding("trunc"),
     "rint": _rounding("nearbyint"),
-    **{name: Operation("f", emit) for name, emit in mathematics.FUNCTIONS.items()},
+    **{name: Operation("f", emit) for name, emit in mathematics.FUNCTIONS.items() if name != "fmod"},
+    "power": Operation("iuf", mathematics.FUNCTIONS["power"]),
 }
 """The elementwise operations that kernels know; NumPy evaluates the others."""
