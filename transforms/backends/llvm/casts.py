@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from transforms.backends.llvm.steps import DType
-from transforms.backends.llvm.writer import Writer, constant, register_type
+from transforms.backends.llvm.writer import BOOL, Writer, constant, register_type
 
 _INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
 
@@ -14,22 +14,21 @@ def cast(writer: Writer, source: DType, target: DType, x: str) -> str:
     """Convert a value."""
     if source == target:
         return x
-    before, after = register_type(source), register_type(target)
     if target.kind == "b":
         predicate = "une" if source.kind == "f" else "ne"
         return writer.compare(source, predicate, x, constant(source, 0))
     if source.kind == "f" and target.kind == "f":
         instruction = "fpext" if target.itemsize > source.itemsize else "fptrunc"
-        return writer.emit(f"{instruction} {before} {x} to {after}")
+        return writer.convert(instruction, source, target, x)
     if source.kind == "f":
         return _float_to_integer(writer, source, target, x)
     if target.kind == "f":
-        return writer.emit(f"{'sitofp' if source.kind == 'i' else 'uitofp'} {before} {x} to {after}")
-    if before == after:
+        return writer.convert("sitofp" if source.kind == "i" else "uitofp", source, target, x)
+    if register_type(source) == register_type(target):
         return x
     if source.kind != "b" and source.itemsize > target.itemsize:
-        return writer.emit(f"trunc {before} {x} to {after}")
-    return writer.emit(f"{'sext' if source.kind == 'i' else 'zext'} {before} {x} to {after}")
+        return writer.convert("trunc", source, target, x)
+    return writer.convert("sext" if source.kind == "i" else "zext", source, target, x)
 
 
 def _float_to_integer(writer: Writer, source: DType, target: DType, x: str) -> str:
@@ -43,7 +42,7 @@ def _float_to_integer(writer: Writer, source: DType, target: DType, x: str) -> s
     whole = _guarded(writer, source, wide, x)
     if wide.itemsize == target.itemsize:
         return whole
-    return writer.emit(f"trunc {register_type(wide)} {whole} to {register_type(target)}")
+    return writer.convert("trunc", wide, target, whole)
 
 
 def _guarded(writer: Writer, source: DType, wide: DType, x: str) -> str:
@@ -54,9 +53,9 @@ def _guarded(writer: Writer, source: DType, wide: DType, x: str) -> str:
     low = "oge" if source.itemsize <= wide.itemsize else "ogt"
     limit = -(2.0 ** (bits - 1)) - (source.itemsize > wide.itemsize)
     below = writer.compare(source, low, x, constant(source, limit))
-    inside = writer.emit(f"and i1 {above}, {below}")
+    inside = writer.binary("and", BOOL, above, below)
     safe = writer.select(inside, source, x, constant(source, 0))
-    whole = writer.emit(f"fptosi {register_type(source)} {safe} to {register_type(wide)}")
+    whole = writer.convert("fptosi", source, wide, safe)
     return writer.select(inside, wide, whole, str(-(2 ** (bits - 1))))
 
 
@@ -65,5 +64,5 @@ def _float_to_uint64(writer: Writer, source: DType, x: str) -> str:
     large = writer.compare(source, "oge", x, half)
     shifted = writer.binary("fsub", source, x, half)
     low = _guarded(writer, source, _INT64, writer.select(large, source, shifted, x))
-    high = writer.emit(f"xor i64 {low}, {-(2**63)}")
+    high = writer.binary("xor", _INT64, low, str(-(2**63)))
     return writer.select(large, _INT64, high, low)

@@ -41,6 +41,12 @@ def native_form(equation: Equation) -> Native | None:
         return Native("cast", (0,), (operands[0],))
     if name == "power":
         return _power(equation, result)
+    if name == "ldexp":
+        return Native(
+            name, (0, 1), (result, result)
+        )  # the exponent as a float, in which a large one is as good
+    if name == "exponent":
+        return Native(name, (0,), (operands[0],)) if operands[0].kind == "f" else None
     dtypes = _loop_dtypes(equation)
     # Integers of two kinds meet in a comparison that NumPy does exactly.
     uniform = len(set(dtypes[1:] if name == "where" else dtypes)) == 1
@@ -89,8 +95,12 @@ _FLOAT_POWERS: dict[complex, str] = {0.5: "sqrt", -1: "reciprocal", **_POWERS}
 
 def _power(equation: Equation, dtype: DType) -> Native | None:
     exponent = equation.operands[1]
-    if not isinstance(exponent, Variable):
-        name = (_FLOAT_POWERS if dtype.kind == "f" else _POWERS).get(exponent)
-        if name is not None and dtype.kind != "b":
+    known = not isinstance(exponent, Variable)
+    if known and dtype.kind != "b":
+        name = (_FLOAT_POWERS if dtype.kind == "f" else _POWERS).get(exponent)  # type: ignore[arg-type]
+        if name is not None:
             return Native(name, (0,), (dtype,))
-    return Native("power", (0, 1), (dtype, dtype)) if dtype.kind == "f" else None
+    # NumPy refuses negative powers of integers, which it can only tell when it sees them.
+    if dtype.kind in "iu" and not (known and exponent >= 0 and _fits(exponent, dtype)):  # type: ignore[operator]
+        return None
+    return Native("power", (0, 1), (dtype, dtype)) if dtype.kind in "iuf" else None

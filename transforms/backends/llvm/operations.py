@@ -5,6 +5,7 @@ An operation is ``emit(writer, dtype, *operands) -> result``, where ``dtype`` is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from transforms.backends.llvm import mathematics
 from transforms.backends.llvm.steps import DType
-from transforms.backends.llvm.writer import Writer, constant, integer_of, register_type
+from transforms.backends.llvm.writer import BOOL, Writer, constant, integer_of
 
 Emit: TypeAlias = Callable[..., str]
 
@@ -40,7 +41,7 @@ def _by_kind(**instructions: str) -> Emit:
 
 def _negative(writer: Writer, dtype: DType, x: str) -> str:
     if dtype.kind == "f":
-        return writer.emit(f"fneg {register_type(dtype)} {x}")
+        return writer.unary("fneg", dtype, x)
     return writer.binary("sub", dtype, "0", x)
 
 
@@ -74,8 +75,8 @@ def _divisor(writer: Writer, dtype: DType, x: str, y: str) -> tuple[str, str]:
     undefined = writer.compare(dtype, "eq", y, "0")
     if dtype.kind == "i":
         smallest = writer.compare(dtype, "eq", x, str(np.iinfo(dtype).min))
-        overflows = writer.emit(f"and i1 {smallest}, {writer.compare(dtype, 'eq', y, '-1')}")
-        undefined = writer.emit(f"or i1 {undefined}, {overflows}")
+        overflows = writer.binary("and", BOOL, smallest, writer.compare(dtype, "eq", y, "-1"))
+        undefined = writer.binary("or", BOOL, undefined, overflows)
     return undefined, writer.select(undefined, dtype, "1", y)
 
 
@@ -83,7 +84,7 @@ def _integer_remainder(writer: Writer, dtype: DType, x: str, y: str) -> tuple[st
     """Return the remainder, with the sign of the divisor, and whether it took a correction."""
     rest = writer.binary("srem", dtype, x, y)
     differs = writer.compare(dtype, "slt", writer.binary("xor", dtype, rest, y), "0")
-    corrects = writer.emit(f"and i1 {differs}, {writer.compare(dtype, 'ne', rest, '0')}")
+    corrects = writer.binary("and", BOOL, differs, writer.compare(dtype, "ne", rest, "0"))
     return writer.select(corrects, dtype, writer.binary("add", dtype, rest, y), rest), corrects
 
 
@@ -114,12 +115,12 @@ def _remainder(writer: Writer, dtype: DType, x: str, y: str) -> str:
 def _float_divmod(writer: Writer, dtype: DType, x: str, y: str) -> tuple[str, str]:
     """Return the floor of the quotient, and the exact remainder with the sign of the divisor."""
     zero, one = constant(dtype, 0), constant(dtype, 1)
-    rest = writer.binary("frem", dtype, x, y)
+    rest = mathematics.FUNCTIONS["fmod"](writer, dtype, x, y)
     quotient = writer.binary("fdiv", dtype, writer.binary("fsub", dtype, x, rest), y)
     rest_negative = writer.compare(dtype, "olt", rest, zero)
     negative = writer.compare(dtype, "olt", y, zero)
     nonzero = writer.compare(dtype, "one", rest, zero)
-    corrects = writer.emit(f"and i1 {nonzero}, {writer.emit(f'xor i1 {rest_negative}, {negative}')}")
+    corrects = writer.binary("and", BOOL, nonzero, writer.binary("xor", BOOL, rest_negative, negative))
     quotient = writer.select(corrects, dtype, writer.binary("fsub", dtype, quotient, one), quotient)
     corrected = writer.select(corrects, dtype, writer.binary("fadd", dtype, rest, y), rest)
     is_zero = writer.compare(dtype, "oeq", rest, zero)
@@ -135,7 +136,7 @@ def _float_divmod(writer: Writer, dtype: DType, x: str, y: str) -> tuple[str, st
 
 def _fmod(writer: Writer, dtype: DType, x: str, y: str) -> str:
     if dtype.kind == "f":
-        return writer.binary("frem", dtype, x, y)
+        return mathematics.FUNCTIONS["fmod"](writer, dtype, x, y)
     undefined, divisor = _divisor(writer, dtype, x, y)
     rest = writer.binary("srem" if dtype.kind == "i" else "urem", dtype, x, divisor)
     return writer.select(undefined, dtype, "0", rest)
@@ -163,7 +164,7 @@ def _extreme(predicates: dict[str, str], *, skips_nan: bool) -> Emit:
         first = writer.compare(dtype, predicates[dtype.kind], x, y)
         if dtype.kind == "f":
             nan = y if skips_nan else x
-            first = writer.emit(f"or i1 {first}, {writer.compare(dtype, 'uno', nan, nan)}")
+            first = writer.binary("or", BOOL, first, writer.compare(dtype, "uno", nan, nan))
         return writer.select(first, dtype, x, y)
 
     return emit
@@ -234,6 +235,19 @@ def _cube(writer: Writer, dtype: DType, x: str) -> str:
     return _MULTIPLY(writer, dtype, _square(writer, dtype, x), x)
 
 
+def _multiple(factor: float) -> Emit:
+    def emit(writer: Writer, dtype: DType, x: str) -> str:
+        return writer.binary("fmul", dtype, x, constant(dtype, factor))
+
+    return emit
+
+
+def _bitwise_count(writer: Writer, dtype: DType, x: str) -> str:
+    """Return as uint8 how many bits the magnitude has set."""
+    count = writer.intrinsic("ctpop", dtype, _absolute(writer, dtype, x))
+    return count if dtype.itemsize == 1 else writer.convert("trunc", dtype, np.dtype(np.uint8), count)
+
+
 def _rounding(name: str) -> Operation:
     """Return an intrinsic of floats that leaves integers as they are."""
 
@@ -272,6 +286,12 @@ OPERATIONS: dict[str, Operation] = {
     "square": Operation("iuf", _square),
     "cube": Operation("iuf", _cube),
     "reciprocal": Operation("f", _reciprocal),
+    "stop_gradient": Operation("biuf", _same),
+    "radians": Operation("f", _multiple(math.pi / 180.0)),
+    "deg2rad": Operation("f", _multiple(math.pi / 180.0)),
+    "degrees": Operation("f", _multiple(180.0 / math.pi)),
+    "rad2deg": Operation("f", _multiple(180.0 / math.pi)),
+    "bitwise_count": Operation("iu", _bitwise_count),
     "sqrt": Operation("f", lambda writer, dtype, x: writer.intrinsic("sqrt", dtype, x)),
     "floor_divide": Operation("iuf", _floor_divide),
     "remainder": Operation("iuf", _remainder),
@@ -307,6 +327,7 @@ OPERATIONS: dict[str, Operation] = {
     "ceil": _rounding("ceil"),
     "trunc": _rounding("trunc"),
     "rint": _rounding("nearbyint"),
-    **{name: Operation("f", emit) for name, emit in mathematics.FUNCTIONS.items()},
+    **{name: Operation("f", emit) for name, emit in mathematics.FUNCTIONS.items() if name != "fmod"},
+    "power": Operation("iuf", mathematics.FUNCTIONS["power"]),
 }
 """The elementwise operations that kernels know; NumPy evaluates the others."""

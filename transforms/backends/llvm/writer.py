@@ -48,13 +48,22 @@ def integer_of(dtype: DType) -> DType:
     return np.dtype(f"i{dtype.itemsize}")
 
 
-class Writer:
-    """Writes the body of a function; each instruction's result has a new name."""
+BOOL = np.dtype(bool)
+"""The dtype of truth values."""
 
-    def __init__(self) -> None:
+
+class Writer:
+    """Writes the body of a function; each instruction's result has a new name.
+
+    With ``lanes``, each value is a vector of so many; the same instructions then work lane by lane. An
+    operand is the name of a value or the text of a constant, which stands for itself in each lane.
+    """
+
+    def __init__(self, lanes: int = 0) -> None:
         self.lines: list[str] = []
         self.declarations: set[str] = set()
         self.count = 0
+        self.lanes = lanes
 
     def name(self) -> str:
         """Return a new name."""
@@ -81,26 +90,63 @@ class Writer:
         self.declarations.add(f"declare {result} @{function}({types})")
         return self.emit(f"call {result} @{function}({', '.join(f'{k} {n}' for k, n in arguments)})")
 
+    # --- what is the same for one value and for several lanes
+
+    def type(self, dtype: DType) -> str:
+        """Return the LLVM type of a value.
+
+        >>> Writer().type(np.dtype("float32")), Writer(lanes=8).type(np.dtype(bool))
+        ('float', '<8 x i1>')
+        """
+        kind = register_type(dtype)
+        return f"<{self.lanes} x {kind}>" if self.lanes else kind
+
+    def operand(self, dtype: DType, x: str) -> str:
+        """Return a value as an operand: with lanes, a constant becomes one in each lane."""
+        if self.lanes and x[0] not in "%<s":
+            return f"splat ({register_type(dtype)} {x})"
+        return x
+
+    def spread(self, dtype: DType, x: str) -> str:
+        """Return a vector with one number, which has a name, in each lane; without lanes the number."""
+        if not self.lanes:
+            return x
+        kind = self.type(dtype)
+        first = self.emit(f"insertelement {kind} poison, {register_type(dtype)} {x}, i64 0")
+        return self.emit(f"shufflevector {kind} {first}, {kind} poison, <{self.lanes} x i32> zeroinitializer")
+
     def intrinsic(self, name: str, dtype: DType, *operands: str) -> str:
         """Call one of LLVM's own functions whose operands and result have one type."""
-        kind = register_type(dtype)
-        suffix = f"f{8 * dtype.itemsize}" if dtype.kind == "f" else kind
-        return self.call(f"llvm.{name}.{suffix}", kind, *((kind, x) for x in operands))
+        kind = self.type(dtype)
+        suffix = f"f{8 * dtype.itemsize}" if dtype.kind == "f" else register_type(dtype)
+        if self.lanes:
+            suffix = f"v{self.lanes}{suffix}"
+        return self.call(f"llvm.{name}.{suffix}", kind, *((kind, self.operand(dtype, x)) for x in operands))
+
+    def unary(self, instruction: str, dtype: DType, x: str) -> str:
+        """Apply an instruction to a value."""
+        return self.emit(f"{instruction} {self.type(dtype)} {self.operand(dtype, x)}")
 
     def binary(self, instruction: str, dtype: DType, x: str, y: str) -> str:
         """Apply an instruction to two values of one type."""
-        return self.emit(f"{instruction} {register_type(dtype)} {x}, {y}")
+        x, y = self.operand(dtype, x), self.operand(dtype, y)
+        return self.emit(f"{instruction} {self.type(dtype)} {x}, {y}")
 
     def compare(self, dtype: DType, predicate: str, x: str, y: str) -> str:
         """Compare two values; the predicate is LLVM's."""
-        instruction = "fcmp" if dtype.kind == "f" else "icmp"
-        return self.emit(f"{instruction} {predicate} {register_type(dtype)} {x}, {y}")
+        return self.binary(f"{'fcmp' if dtype.kind == 'f' else 'icmp'} {predicate}", dtype, x, y)
 
     def select(self, condition: str, dtype: DType, x: str, y: str) -> str:
         """Choose between two values."""
-        kind = register_type(dtype)
-        return self.emit(f"select i1 {condition}, {kind} {x}, {kind} {y}")
+        kind = self.type(dtype)
+        condition, x, y = self.operand(BOOL, condition), self.operand(dtype, x), self.operand(dtype, y)
+        return self.emit(f"select {self.type(BOOL)} {condition}, {kind} {x}, {kind} {y}")
+
+    def convert(self, instruction: str, source: DType, target: DType, x: str) -> str:
+        """Convert a value from one type to another by an instruction."""
+        x = self.operand(source, x)
+        return self.emit(f"{instruction} {self.type(source)} {x} to {self.type(target)}")
 
     def bitcast(self, source: DType, target: DType, x: str) -> str:
         """Read the bits of a value as another type's."""
-        return self.emit(f"bitcast {register_type(source)} {x} to {register_type(target)}")
+        return self.convert("bitcast", source, target, x)
