@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import inspect
 import weakref
 from collections.abc import Callable, Sequence
@@ -18,7 +19,12 @@ from transforms.errors import message
 from transforms.graph.ir import Graph
 from transforms.tracer import Tracer, as_operand
 
-DEFAULT_BACKEND = "numpy"
+
+@functools.cache
+def default_backend() -> str:
+    """Return the backend of `jit` where none is named: "llvm", or "numpy" where llvmlite is not installed."""
+    return "llvm" if importlib.util.find_spec("llvmlite") else "numpy"
+
 
 Names = str | Sequence[str]
 Numbers = int | Sequence[int]
@@ -216,8 +222,9 @@ def jit(
 
     Args:
         f: a function of trees of arrays that returns a tree of arrays.
-        backend: what runs the program: "numpy", or "xla", on the devices that JAX finds. The results of
-            "xla" are JAX arrays, which stay on their device.
+        backend: what runs the program: "llvm", native code, which is the default where llvmlite is installed;
+            "numpy"; or "xla", on the devices that JAX finds. The results of "xla" are JAX arrays, which stay on
+            their device.
         static_argnums: positions of arguments that are not traced: hashable values, on which the function may
             branch. Each value has a program of its own.
         static_argnames: names of arguments that are not traced. An argument that ``f`` names is static
@@ -254,7 +261,7 @@ def jit(
             in_shardings=in_shardings,
             out_shardings=out_shardings,
         )
-    backend = backend or DEFAULT_BACKEND
+    backend = backend or default_backend()
     shardings = Shardings(in_shardings, out_shardings)
     if backend not in DEVICE_BACKENDS and shardings != Shardings():
         given = f"backend={backend!r}"

@@ -7,7 +7,7 @@ must wait for other units, such as a sum over all examples, begins another band.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from transforms.backends.llvm.contraction import tile_axis
@@ -40,12 +40,13 @@ _WORTH_THREADS = 12_000.0
 _FEWEST_UNITS = 8
 
 
-def form_bands(steps: Sequence[Step]) -> tuple[Step, ...]:
+def form_bands(steps: Sequence[Step], returned: set[Variable]) -> tuple[Step, ...]:
     """Order the steps, each after what it depends on, and take together what can run unit by unit."""
     after = _dependencies(steps)
     waiting = list(range(len(steps)))
     done: set[int] = set()
     formed: list[Step] = []
+    apart: dict[int, dict[Variable, bool]] = {}
     while waiting:
         first = waiting[0]
         taken = [first]
@@ -57,12 +58,58 @@ def form_bands(steps: Sequence[Step]) -> tuple[Step, ...]:
                 if after[index] <= done.union(taken) and isinstance(other, (Kernel, Contraction)):
                     if band.joins(other):
                         taken.append(index)
+            apart[len(formed)] = band.apart
             formed.extend(band.finish())
         else:
             formed.append(step)
         done.update(taken)
         waiting = [index for index in waiting if index not in done]
-    return tuple(formed)
+    return _with_local_buffers(formed, apart, returned)
+
+
+def _with_local_buffers(
+    steps: list[Step], apart: dict[int, dict[Variable, bool]], returned: set[Variable]
+) -> tuple[Step, ...]:
+    """Give each thread its own room for what only one band touches, and each unit apart."""
+    touched: dict[Variable, set[int]] = {}
+    for index, step in enumerate(steps):
+        for buffer in (*reads(step), *writes(step)):
+            touched.setdefault(buffer, set()).add(index)
+    finished = []
+    for index, step in enumerate(steps):
+        if isinstance(step, Band) and step.units > 1:
+            written = dict.fromkeys(writes(step))
+            local = tuple(
+                x for x in written if x not in returned and len(touched[x]) == 1 and apart[index][x]
+            )
+            finished.append(step._replace(local=local, steps=tuple(_in_place(x, local) for x in step.steps)))
+        else:
+            finished.append(step)
+    return tuple(finished)
+
+
+def _in_place(step: Splittable, local: tuple[Variable, ...]) -> Splittable:
+    """Return a split step whose accesses to local buffers do not move along the units."""
+
+    def still(access: Access) -> Access:
+        return access._replace(strides=(0, *access.strides[1:])) if access.buffer in local else access
+
+    return with_accesses(step, still)
+
+
+def with_accesses(step: Splittable, change: Callable[[Access], Access]) -> Splittable:
+    """Return a step with its accesses changed."""
+    if isinstance(step, Contraction):
+        right = change(step.right) if step.stack else step.right
+        return step._replace(left=change(step.left), right=right, out=change(step.out))
+    return step._replace(
+        values=tuple(
+            x._replace(access=change(x.access)) if isinstance(x, (Load, Gather)) else x for x in step.values
+        ),
+        stores=tuple(x._replace(access=change(x.access)) for x in step.stores),
+        reductions=tuple(x._replace(access=change(x.access)) for x in step.reductions),
+        scatters=tuple(x._replace(access=change(x.access)) for x in step.scatters),
+    )
 
 
 def _dependencies(steps: Sequence[Step]) -> list[set[int]]:
@@ -144,43 +191,22 @@ class _Forming:
 
 def split_step(step: Splittable, units: int) -> Splittable:
     """Return a step of which one call does one of so many units of its first axis."""
-    if isinstance(step, Contraction):
-        return _split_contraction(step, units)
     if _leading(step) == 1:
         return step
-    length = step.shape[0] // units
+    length = _leading(step) // units
 
     def along(access: Access) -> Access:
         first, *rest = access.strides
         return access._replace(strides=(first * length, first, *rest))
 
-    return Kernel(
-        (units, length, *step.shape[1:]),
-        (False, *step.reduced),
-        tuple(
-            x._replace(access=along(x.access)) if isinstance(x, (Load, Gather)) else x for x in step.values
-        ),
-        tuple(x._replace(access=along(x.access)) for x in step.stores),
-        tuple(x._replace(access=along(x.access)) for x in step.reductions),
-        tuple(x._replace(access=along(x.access)) for x in step.scatters),
-        split=True,
-    )
-
-
-def _split_contraction(step: Contraction, units: int) -> Contraction:
-    length = (step.stack or step.rows)[0] // units
-
-    def along(access: Access) -> Access:
-        first, *rest = access.strides
-        return access._replace(strides=(first * length, first, *rest))
-
-    if step.stack:
-        stack = (units, length, *step.stack[1:])
-        return step._replace(
-            stack=stack, left=along(step.left), right=along(step.right), out=along(step.out), split=True
+    split = with_accesses(step, along)
+    if isinstance(split, Kernel):
+        return split._replace(
+            shape=(units, length, *step.shape[1:]), reduced=(False, *step.reduced), split=True
         )
-    rows = (units, length, *step.rows[1:])
-    return step._replace(rows=rows, left=along(step.left), out=along(step.out), split=True)
+    if step.stack:
+        return split._replace(stack=(units, length, *step.stack[1:]), split=True)
+    return split._replace(rows=(units, length, *step.rows[1:]), split=True)
 
 
 def _leading(step: Splittable) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 
+from transforms.backends.llvm.steps import Plan
 from transforms.graph.ir import Variable
 
 # A segment takes the address of a tuple of arrays. A tuple has its items, an array the address of its
@@ -21,12 +22,12 @@ class Body:
 
     def __init__(
         self,
-        offsets: dict[Variable, int],
+        plan: Plan,
         slots: dict[Variable, int],
         pointers: dict[Variable, str] | None = None,
         scratch: str | None = None,
     ) -> None:
-        self.offsets = offsets
+        self.plan = plan
         self.slots = slots
         self.pointers = dict(pointers or {})
         self.bases = {} if scratch is None else {_ARENA: scratch}
@@ -56,7 +57,7 @@ class Body:
     def pointer(self, buffer: Variable) -> str:
         """Return the address of a buffer's elements."""
         if buffer not in self.pointers:
-            offset = self.offsets.get(buffer)
+            offset = self.plan.offsets.get(buffer)
             if offset is None:
                 self.pointers[buffer] = self._base(self.slots[buffer])
             else:

@@ -13,6 +13,7 @@ from transforms.backends.llvm.module import Layout, write_module
 from transforms.backends.llvm.profile import profile
 from transforms.backends.llvm.schedule import make_schedule
 from transforms.backends.llvm.steps import DType, HostCall, Region, Schedule, show
+from transforms.backends.llvm.threads import get_threads
 from transforms.backends.llvm.views import is_contiguous
 from transforms.backends.numpy.pool import Pool
 from transforms.graph.ir import Graph, Variable
@@ -68,7 +69,7 @@ def _lay_out(schedule: Schedule) -> Layout:
     given = (*(x for x, _ in schedule.constants), *schedule.inputs)
     for buffer in (*given, *_native_results(schedule), *_host_results(schedule)):
         slots.setdefault(buffer, len(slots) + 1)
-    return Layout(plan_memory(schedule), slots)
+    return Layout(plan_memory(schedule, get_threads()), slots)
 
 
 def _host_results(schedule: Schedule) -> list[Variable]:

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from transforms.backends.llvm.steps import HostCall, Schedule, reads, writes
+from transforms.backends.llvm.steps import Band, HostCall, Plan, Schedule, reads, writes
 from transforms.graph.ir import Variable
 
 ALIGNMENT = 64  # bytes of a cache line, and of the widest vector
 
 
-class Plan(NamedTuple):
-    """Where buffers are in the arena.
-
-    Attributes:
-        size: bytes of the arena.
-        offsets: of each buffer that is there.
-    """
-
-    size: int
-    offsets: dict[Variable, int]
-
-
-def plan_memory(schedule: Schedule) -> Plan:
+def plan_memory(schedule: Schedule, threads: int) -> Plan:
     """Give each buffer that is neither given, nor returned, nor NumPy's own a place in the arena.
 
     A place is free again after the last step that reads it. Each buffer takes the first gap that it fits.
     """
     lives = _lives(schedule)
+    bands = [step for step in schedule.steps if isinstance(step, Band)]
+    parts = {x: _round_up(_bytes(x) // band.units) for band in bands for x in band.local}
+    sizes = {x: parts[x] * threads if x in parts else _round_up(_bytes(x)) for x in lives}
     ending: dict[int, list[Variable]] = {}
     starting: dict[int, list[Variable]] = {}
     for buffer, (first, last) in lives.items():
@@ -38,14 +27,14 @@ def plan_memory(schedule: Schedule) -> Plan:
     size = 0
     for index in range(len(schedule.steps)):
         for buffer in starting.get(index, ()):
-            begin = _first_gap(taken, _bytes(buffer))
+            begin = _first_gap(taken, sizes[buffer])
             offsets[buffer] = begin
-            taken.append((begin, begin + _bytes(buffer)))
+            taken.append((begin, begin + sizes[buffer]))
             taken.sort()
-            size = max(size, begin + _bytes(buffer))
+            size = max(size, begin + sizes[buffer])
         for buffer in ending.get(index, ()):
-            taken.remove((offsets[buffer], offsets[buffer] + _bytes(buffer)))
-    return Plan(size, offsets)
+            taken.remove((offsets[buffer], offsets[buffer] + sizes[buffer]))
+    return Plan(size, offsets, parts, threads)
 
 
 def _lives(schedule: Schedule) -> dict[Variable, tuple[int, int]]:
@@ -64,7 +53,10 @@ def _lives(schedule: Schedule) -> dict[Variable, tuple[int, int]]:
 
 
 def _bytes(buffer: Variable) -> int:
-    size = max(buffer.type.size * buffer.type.dtype.itemsize, 1)
+    return max(buffer.type.size * buffer.type.dtype.itemsize, 1)
+
+
+def _round_up(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 

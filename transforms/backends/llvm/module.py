@@ -9,9 +9,8 @@ from typing import NamedTuple
 from transforms.backends.llvm.body import Body
 from transforms.backends.llvm.contraction import contraction_function
 from transforms.backends.llvm.emit import NAME, kernel_function
-from transforms.backends.llvm.memory import Plan
 from transforms.backends.llvm.processor import host_processor
-from transforms.backends.llvm.steps import Band, Contraction, HostCall, Kernel, Repeat, Schedule, Step
+from transforms.backends.llvm.steps import Band, Contraction, HostCall, Kernel, Plan, Repeat, Schedule, Step
 from transforms.backends.llvm.transposition import transposition_function
 from transforms.graph.ir import Variable
 
@@ -108,7 +107,7 @@ class _ModuleWriter:
 
     def segment(self, steps: Iterable[Step]) -> int:
         """Write a segment and return its number."""
-        lines = Body(self.layout.plan.offsets, self.layout.slots)
+        lines = Body(self.layout.plan, self.layout.slots)
         self._steps(lines, steps)
         number = len(self.segments)
         text = lines.text().removesuffix("ret void")
@@ -168,7 +167,7 @@ class _ModuleWriter:
         """Write the function of one step of a loop and return its name."""
         outputs = [x[0] for x in loop.step.outputs if isinstance(x, tuple)]
         pointers = {x: f"%a{i}" for i, x in enumerate((*loop.step.inputs, *outputs, *constants))}
-        lines = Body(loop.offsets, {}, pointers, scratch="%scratch")
+        lines = Body(loop.plan, {}, pointers, scratch="%scratch")
         self._steps(lines, (x for x in loop.step.steps if not isinstance(x, HostCall)))
         name = f"@step{len(self.step_functions)}"
         arguments = ", ".join(f"ptr {x}" for x in ("%scratch", *pointers.values()))
@@ -184,21 +183,25 @@ class _ModuleWriter:
             return
         places = {x: i for i, x in enumerate(dict.fromkeys(y for _, buffers in calls for y in buffers))}
         name = f"@band{len(self.bands)}"
-        pointers = [f"  %a{i} = load ptr, ptr %p{i}" for i in places.values()]
-        addresses = [f"  %p{i} = getelementptr ptr, ptr %context, i64 {i}" for i in places.values()]
-        body = Body({}, {}, {x: f"%a{i}" for x, i in places.items()})
+        head = ["entry:"]
+        for x, i in places.items():
+            head.append(f"  %p{i} = getelementptr ptr, ptr %context, i64 {i}")
+            head.append(f"  %b{i} = load ptr, ptr %p{i}")
+            head.append(f"  %o{i} = mul i64 %thread, {lines.plan.parts[x] if x in band.local else 0}")
+            head.append(f"  %a{i} = getelementptr i8, ptr %b{i}, i64 %o{i}")
+        body = Body(lines.plan, {}, {x: f"%a{i}" for x, i in places.items()})
         for step, (function, buffers) in zip(band.steps, calls, strict=True):
             self._call(body, step, function, [body.pointer(x) for x in buffers], "%unit")
-        head = "\n".join(["entry:", *addresses, *pointers])
-        text = body.text().replace("entry:", head, 1)
-        self.bands.append(f"define internal void {name}(ptr %context, i64 %unit) {{\n{text}\n}}")
+        text = body.text().replace("entry:", "\n".join(head), 1)
+        self.bands.append(f"define internal void {name}(ptr %context, i64 %unit, i64 %thread) {{\n{text}\n}}")
         context = lines.context([lines.pointer(x) for x in places])
         if band.parallel:
-            self.declarations.add("declare void @funcdl_parallel(ptr, ptr, i64)")
-            lines.add(f"call void @funcdl_parallel(ptr {name}, ptr {context}, i64 {band.units})")
+            self.declarations.add("declare void @funcdl_parallel(ptr, ptr, i64, i64)")
+            numbers = f"i64 {band.units}, i64 {lines.plan.threads}"
+            lines.add(f"call void @funcdl_parallel(ptr {name}, ptr {context}, {numbers})")
             return
         index, label = lines.open_loop()
-        lines.add(f"call void {name}(ptr {context}, i64 {index})")
+        lines.add(f"call void {name}(ptr {context}, i64 {index}, i64 0)")
         lines.close_loop(label, band.units)
 
     def _call(self, lines: Body, step: Step, function: str, pointers: list[str], unit: str) -> None:

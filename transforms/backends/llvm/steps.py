@@ -182,11 +182,30 @@ class Band(NamedTuple):
         steps: in order.
         units: how many there are.
         parallel: whether it is worth while to run units at the same time.
+        local: buffers that nothing else touches. Each thread has room for one unit's part of these, so that they
+            are in cache; their accesses do not move along the units.
     """
 
     steps: tuple[Kernel | Contraction, ...]
     units: int
     parallel: bool
+    local: tuple[Variable, ...] = ()
+
+
+class Plan(NamedTuple):
+    """Where buffers are in an arena.
+
+    Attributes:
+        size: bytes of the arena.
+        offsets: of each buffer that is there.
+        parts: for a buffer of which each thread has a part of its own the bytes of that.
+        threads: how many threads there is room for.
+    """
+
+    size: int
+    offsets: dict[Variable, int]
+    parts: dict[Variable, int]
+    threads: int
 
 
 class Repeat(NamedTuple):
@@ -194,7 +213,7 @@ class Repeat(NamedTuple):
 
     Attributes:
         step: one step: from consts, carry and entries to carry and outputs, each a buffer of its own.
-        offsets: where in ``scratch`` the step keeps what it stores.
+        plan: where in ``scratch`` the step keeps what it stores.
         scratch: bytes.
         length: the number of steps, one at least.
         reverse: whether to take, and stack, the entries from the last to the first.
@@ -207,7 +226,7 @@ class Repeat(NamedTuple):
     """
 
     step: Schedule
-    offsets: dict[Variable, int]
+    plan: Plan
     scratch: Variable
     length: int
     reverse: bool

@@ -2,7 +2,7 @@
 
 Its code is LLVM, compiled once: `parallel` hands out units one by one to the threads that are free. The caller
 takes units, too, and never waits for a thread that has none: one that wakes late finds the job closed. Idle
-threads spin for a moment and then sleep in the kernel. While one program uses the pool, another runs its units in
+threads spin for a moment and then sleep in the kernel. A job says how many threads may take part. While one program uses the pool, another runs its units in
 turn.
 """
 
@@ -21,7 +21,7 @@ from transforms.backends.llvm.processor import host_processor, initialize
 from transforms.errors import message
 
 # The state: words of 4 bytes, each on a cache line of its own.
-_EPOCH, _JOINED, _NEXT, _BUSY, _ASLEEP, _COUNT, _FUNCTION, _CONTEXT, _STOP = range(0, 64 * 9, 64)
+_EPOCH, _JOINED, _NEXT, _BUSY, _ASLEEP, _COUNT, _FUNCTION, _CONTEXT, _STOP, _LIMIT = range(0, 64 * 10, 64)
 _SPINS = 1 << 13
 _FUTEX = {"x86_64": 202, "aarch64": 98}
 _PAUSE = {"x86_64": "call void @llvm.x86.sse2.pause()", "aarch64": "call void @llvm.aarch64.hint(i32 1)"}
@@ -64,10 +64,11 @@ def _module() -> str:
             ("function", _FUNCTION),
             ("context", _CONTEXT),
             ("stop", _STOP),
+            ("limit", _LIMIT),
         )
     )
     return f"""
-@pool = global [{64 * 9} x i8] zeroinitializer, align 64
+@pool = global [{64 * 10} x i8] zeroinitializer, align 64
 
 declare i64 @syscall(i64, ...)
 {_declared(pause)}
@@ -77,26 +78,28 @@ define ptr @pool_state() {{
 }}
 
 ; Take units until there are none.
-define internal void @take(ptr %state) {{
+define internal void @take(ptr %state, i64 %thread) {{
 entry:
 {fields}
   %f = load ptr, ptr %function
   %c = load ptr, ptr %context
   %n = load i64, ptr %count
-  br label %again
+  %l = load i64, ptr %limit
+  %allowed = icmp ult i64 %thread, %l
+  br i1 %allowed, label %again, label %done
 again:
   %unit = atomicrmw add ptr %next, i64 1 seq_cst
   %more = icmp ult i64 %unit, %n
   br i1 %more, label %run, label %done
 run:
-  call void %f(ptr %c, i64 %unit)
+  call void %f(ptr %c, i64 %unit, i64 %thread)
   br label %again
 done:
   ret void
 }}
 
 ; An odd epoch is a job that is open.
-define void @funcdl_parallel(ptr %f, ptr %c, i64 %n) {{
+define void @funcdl_parallel(ptr %f, ptr %c, i64 %n, i64 %l) {{
 entry:
   %state = getelementptr i8, ptr @pool, i64 0
 {fields}
@@ -111,7 +114,7 @@ serial:
   br label %turn
 turn:
   %i = phi i64 [0, %serial], [%i2, %turn]
-  call void %f(ptr %c, i64 %i)
+  call void %f(ptr %c, i64 %i, i64 0)
   %i2 = add i64 %i, 1
   %more = icmp ult i64 %i2, %n
   br i1 %more, label %turn, label %out
@@ -121,6 +124,7 @@ open:
   store ptr %f, ptr %function
   store ptr %c, ptr %context
   store i64 %n, ptr %count
+  store i64 %l, ptr %limit
   store atomic i64 0, ptr %next seq_cst, align 8
   %e0 = atomicrmw add ptr %epoch, i32 1 seq_cst
   %sleeping = load atomic i32, ptr %asleep seq_cst, align 4
@@ -130,7 +134,7 @@ wake:
   %w = call i64 (i64, ...) @syscall(i64 {_FUTEX.get(machine, 0)}, ptr %epoch, i32 {_WAKE}, i32 2147483647, i64 0, i64 0, i64 0)
   br label %work
 work:
-  call void @take(ptr %state)
+  call void @take(ptr %state, i64 0)
   %e1 = atomicrmw add ptr %epoch, i32 1 seq_cst
   br label %wait
 wait:
@@ -145,7 +149,7 @@ close:
   ret void
 }}
 
-define void @pool_worker(i32 %seen0) {{
+define void @pool_worker(i32 %seen0, i64 %thread) {{
 entry:
   %state = getelementptr i8, ptr @pool, i64 0
 {fields}
@@ -188,7 +192,7 @@ enter:
   %current = icmp eq i32 %still, %now
   br i1 %current, label %help, label %withdraw
 help:
-  call void @take(ptr %state)
+  call void @take(ptr %state, i64 %thread)
   br label %withdraw
 withdraw:
   %j1 = atomicrmw sub ptr %joined, i32 1 seq_cst
@@ -213,7 +217,7 @@ class _Pool:
         self._engine = binding.create_mcjit_compiler(module, machine)
         self._engine.finalize_object()
         self.parallel = self._engine.get_function_address("funcdl_parallel")
-        self._worker = ctypes.CFUNCTYPE(None, ctypes.c_int32)(
+        self._worker = ctypes.CFUNCTYPE(None, ctypes.c_int32, ctypes.c_int64)(
             self._engine.get_function_address("pool_worker")
         )
         self._state = self._engine.get_function_address("pool_state")
@@ -237,7 +241,7 @@ class _Pool:
             for worker in self._workers:
                 worker.join(0.001)
         self._workers = [
-            threading.Thread(target=self._worker, args=(epoch.value,), daemon=True, name=f"funcdl-{i}")
+            threading.Thread(target=self._worker, args=(epoch.value, i), daemon=True, name=f"funcdl-{i}")
             for i in range(1, threads)
         ]
         self.threads = threads

@@ -7,6 +7,7 @@ import numpy as np
 from transforms.backends.llvm.memory import plan_memory
 from transforms.backends.llvm.scheduler import Scheduler, rule, variables_of
 from transforms.backends.llvm.steps import HostCall, Repeat, Schedule
+from transforms.backends.llvm.threads import get_threads
 from transforms.backends.llvm.writer import NATIVE
 from transforms.control.loop import Loop
 from transforms.graph.ir import Equation, Variable
@@ -26,14 +27,14 @@ def repeat(scheduler: Scheduler, equation: Equation) -> bool:
     if any(x.type.dtype != y.type.dtype for x, y in zip(operands, step.inputs, strict=True)):
         return False
     scheduler.constants += step.constants
-    plan = plan_memory(step)
+    plan = plan_memory(step, get_threads())
     given = [scheduler.contiguous(scheduler.regions[x]) for x in operands]
     scheduler.stored.update(given)
     consts, start, stacks = loop.split(given)
     carried, outputs = equation.results[: loop.carries], equation.results[loop.carries :]
     repeat = Repeat(
         step,
-        plan.offsets,
+        plan,
         Variable(ArrayType((plan.size,), np.uint8)),
         loop.length,
         loop.reverse,
