@@ -91,24 +91,27 @@ def _with_local_buffers(
 def _in_place(step: Splittable, local: tuple[Variable, ...]) -> Splittable:
     """Return a split step whose accesses to local buffers do not move along the units."""
 
-    def still(access: Access) -> Access:
-        return access._replace(strides=(0, *access.strides[1:])) if access.buffer in local else access
+    def still(access: Access, axis: int) -> Access:
+        strides = access.strides
+        return access._replace(strides=(*strides[:axis], 0, *strides[axis + 1 :]))
 
-    return with_accesses(step, still)
+    return _along_units(step, lambda x, axis: still(x, axis) if x.buffer in local else x)
 
 
-def with_accesses(step: Splittable, change: Callable[[Access], Access]) -> Splittable:
-    """Return a step with its accesses changed."""
+def _along_units(step: Splittable, change: Callable[[Access, int], Access]) -> Splittable:
+    """Return a step with those accesses changed that move along its units, given which of the strides that is."""
     if isinstance(step, Contraction):
-        right = change(step.right) if step.stack else step.right
-        return step._replace(left=change(step.left), right=right, out=change(step.out))
+        axis = step.outermost
+        right = step.right if step.splits_rows else change(step.right, 0)
+        return step._replace(left=change(step.left, axis), right=right, out=change(step.out, axis))
     return step._replace(
         values=tuple(
-            x._replace(access=change(x.access)) if isinstance(x, (Load, Gather)) else x for x in step.values
+            x._replace(access=change(x.access, 0)) if isinstance(x, (Load, Gather)) else x
+            for x in step.values
         ),
-        stores=tuple(x._replace(access=change(x.access)) for x in step.stores),
-        reductions=tuple(x._replace(access=change(x.access)) for x in step.reductions),
-        scatters=tuple(x._replace(access=change(x.access)) for x in step.scatters),
+        stores=tuple(x._replace(access=change(x.access, 0)) for x in step.stores),
+        reductions=tuple(x._replace(access=change(x.access, 0)) for x in step.reductions),
+        scatters=tuple(x._replace(access=change(x.access, 0)) for x in step.scatters),
     )
 
 
@@ -176,14 +179,13 @@ class _Forming:
         size = sum(x.type.size * x.type.dtype.itemsize for x in self.apart)
         if cost < _WORTH_THREADS and size < _UNIT_BYTES:
             return 1
-        rows = min(
-            (math.prod(x.rows) for x in self.steps if isinstance(x, Contraction) and not x.stack), default=0
-        )
+        split = [x for x in self.steps if isinstance(x, Contraction) and x.splits_rows]
+        rows = min((math.prod(x.rows) for x in split), default=0)
         divisors = [n for n in range(1, self.units + 1) if not self.units % n]
         wanted = max(size // _UNIT_BYTES, _FEWEST_UNITS)
         if rows:
             wanted = max(min(wanted, rows // _UNIT_ROWS), 2)
-        tiled = [x for x in self.steps if isinstance(x, Contraction) and not x.stack and not tile_axis(x)]
+        tiled = [x for x in split if not tile_axis(x)]
         if tiled:
             wanted = max(min(wanted, *(x.rows[0] // _TILED_ROWS for x in tiled)), 2)
         return next((n for n in divisors if n >= wanted), divisors[-1])
@@ -195,24 +197,25 @@ def split_step(step: Splittable, units: int) -> Splittable:
         return step
     length = _leading(step) // units
 
-    def along(access: Access) -> Access:
-        first, *rest = access.strides
-        return access._replace(strides=(first * length, first, *rest))
+    def along(access: Access, axis: int) -> Access:
+        stride = access.strides[axis]
+        moved = (stride * length, stride)
+        return access._replace(strides=(*access.strides[:axis], *moved, *access.strides[axis + 1 :]))
 
-    split = with_accesses(step, along)
+    split = _along_units(step, along)
     if isinstance(split, Kernel):
         return split._replace(
             shape=(units, length, *step.shape[1:]), reduced=(False, *step.reduced), split=True
         )
-    if step.stack:
-        return split._replace(stack=(units, length, *step.stack[1:]), split=True)
-    return split._replace(rows=(units, length, *step.rows[1:]), split=True)
+    if split.splits_rows:
+        return split._replace(rows=(units, length, *split.rows[1:]), split=True)
+    return split._replace(stack=(units, length, *split.stack[1:]), split=True)
 
 
 def _leading(step: Splittable) -> int:
     """Return how many units a step can have at most."""
     if isinstance(step, Contraction):
-        return (step.stack or step.rows)[0]
+        return (step.rows if step.splits_rows else step.stack)[0]
     return step.shape[0] if step.shape and not step.reduced[0] and not step.scatters else 1
 
 
@@ -222,22 +225,23 @@ def _parts(step: Splittable, units: int) -> Iterator[tuple[Variable, bool]]:
     if isinstance(split, Kernel):
         moved = {x.access for x in split.values if isinstance(x, Gather)}
         for access in accesses(split):
-            apart = access not in moved and _keeps_apart(access, split.shape, units)
+            apart = access not in moved and _keeps_apart(access, split.shape, units, 0)
             yield access.buffer, apart
         return
-    outer = (*split.stack, *split.rows)
-    yield split.left.buffer, _keeps_apart(split.left, (*outer, *split.inner), units)
-    yield split.out.buffer, _keeps_apart(split.out, (*outer, split.columns), units)
+    outer, axis = (*split.stack, *split.rows), split.outermost
+    yield split.left.buffer, _keeps_apart(split.left, (*outer, *split.inner), units, axis)
+    yield split.out.buffer, _keeps_apart(split.out, (*outer, split.columns), units, axis)
     inner = (*split.stack, *split.inner, split.columns)
-    yield split.right.buffer, bool(split.stack) and _keeps_apart(split.right, inner, units)
+    yield split.right.buffer, not split.splits_rows and _keeps_apart(split.right, inner, units, axis)
 
 
-def _keeps_apart(access: Access, loops: Shape, units: int) -> bool:
-    """Say whether for each unit an access stays in that unit's part of the buffer."""
+def _keeps_apart(access: Access, loops: Shape, units: int, axis: int) -> bool:
+    """Say whether for each unit, an index of one loop, an access stays in that unit's part of the buffer."""
     part, rest = divmod(access.buffer.type.size, units)
-    if units == 1 or rest or not part or access.strides[0] != part:
+    if units == 1 or rest or not part or access.strides[axis] != part:
         return False
-    inner = [(n - 1) * stride for n, stride in zip(loops[1:], access.strides[1:], strict=True)]
+    lengths = zip(loops, access.strides, strict=True)
+    inner = [(n - 1) * stride for k, (n, stride) in enumerate(lengths) if k != axis]
     low = access.offset + sum(x for x in inner if x < 0)
     high = access.offset + sum(x for x in inner if x > 0)
     return low >= 0 and high < part

@@ -187,6 +187,27 @@ class Scheduler:
         self.regions[buffer] = whole(buffer)
         self.stored.add(buffer)
 
+    def own_group(self, shape: Shape, reads: list[Variable]) -> int:
+        """Return the index of a new group over a shape, behind what makes some buffers, that nothing may join."""
+        latest = self.latest.pop(shape, None)
+        index = self.group(shape, [], after=max(self.made[x] for x in reads))
+        self.latest.pop(shape)
+        if latest is not None:
+            self.latest[shape] = latest
+        return index
+
+    def store_at(self, index: int, value: int, access: Access) -> None:
+        """Store a value of a group to one of the places of a variable that the group writes."""
+        self.groups[index].stores.append(Store(value, access))
+        self.assign(access.buffer, index)
+        self.stored.add(access.buffer)
+
+    def contract(self, step: Contraction) -> None:
+        """Add a contraction, to all of a buffer."""
+        self.stored.update((step.left.buffer, step.right.buffer, step.out.buffer))
+        self.steps.append(step)
+        self.assign(step.out.buffer, len(self.steps) - 1)
+
     def sum_of_products(self, operands: list[Region], out: Access, summed: int) -> None:
         """Add the sum of products of two operands over the last axes of their shape."""
         shape, dtype = operands[0].shape, out.buffer.type.dtype
@@ -229,7 +250,7 @@ class Scheduler:
         """Return a buffer that is a region, in order."""
         return (region if is_contiguous(region) else self.copy(region)).access.buffer
 
-    def append(self, step: HostCall | Repeat | Contraction, equation: Equation) -> None:
+    def append(self, step: HostCall | Repeat, equation: Equation) -> None:
         """Add the step that does an equation."""
         self.steps.append(step)
         for result in equation.results:

@@ -139,7 +139,8 @@ class Contraction(NamedTuple):
         right: with a stride for each axis of stack and inner, and for the columns.
         out: with a stride for each axis of stack and rows, and for the columns.
         dtype: float32 or float64.
-        split: whether one call does one index of the first axis, which is not the only one of the rows.
+        split: whether one call does one index of the axis that is outermost in ``out``: the first of the rows, which
+            are then more than one, or of the stack.
     """
 
     stack: Shape
@@ -151,6 +152,17 @@ class Contraction(NamedTuple):
     out: Access
     dtype: DType
     split: bool = False
+
+    @property
+    def outermost(self) -> int:
+        """The outermost axis of ``out``: 0 for the first of the stack, or the number of the first of the rows."""
+        count = len(self.stack)
+        return 0 if count and self.out.strides[0] >= self.out.strides[count] else count
+
+    @property
+    def splits_rows(self) -> bool:
+        """Whether the outermost axis is one of rows."""
+        return self.outermost == len(self.stack)
 
     @property
     def is_empty(self) -> bool:

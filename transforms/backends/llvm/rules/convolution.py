@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from transforms.backends.llvm.products import CONTRACTED, simplify
+from transforms.backends.llvm.rules import winograd
 from transforms.backends.llvm.rules.products import contract
 from transforms.backends.llvm.scheduler import Scheduler, rule
 from transforms.backends.llvm.steps import Access, Contraction, Region
@@ -35,10 +36,30 @@ def convolution(scheduler: Scheduler, equation: Equation) -> bool:
     if kernel.shape[-2] == 1 and geometry.groups > 1 and kernel.shape[-1] == geometry.groups:
         _depthwise(scheduler, x, kernel, geometry, result)
         return True
+    if _saves_products(x, kernel, geometry, result):
+        if kernel.shape[:2] == (3, 3):
+            winograd.convolve(scheduler, x, kernel, result)
+        else:
+            winograd.correlate(scheduler, x, kernel, result)
+        return True
     if kernel.access.strides[-1] != 1 and kernel.shape[-1] > 1:
         kernel = scheduler.copy(kernel)
     contract(scheduler, _contraction(x, kernel, geometry, result), equation)
     return True
+
+
+def _saves_products(x: Region, kernel: Region, geometry: Geometry, result: Variable) -> bool:
+    """Say whether a window, or the result for one, is three by three on whole tiles, with enough channels."""
+    if len(kernel.shape) != 4 or {*geometry.strides, *geometry.dilation, geometry.groups} != {1}:
+        return False
+    examples, height, width, features = result.type.shape
+    if kernel.shape[:2] == (3, 3):
+        tiled, channels = (height, width), kernel.shape[2]
+    else:
+        tiled, channels = kernel.shape[:2], examples
+        if (height, width) != (3, 3):
+            return False
+    return not any(n % 4 for n in tiled) and winograd.is_worth_it(channels, features, result.type.dtype)
 
 
 def spread_out(

@@ -45,8 +45,7 @@ def contract(scheduler: Scheduler, product: Contraction, equation: Equation) -> 
     if turned.columns == 1:
         _sum_of_products(scheduler, turned)
         return
-    scheduler.stored.update((turned.left.buffer, turned.right.buffer))
-    scheduler.append(turned, equation)
+    scheduler.contract(turned)
 
 
 def _sum_of_products(scheduler: Scheduler, product: Contraction) -> None:
