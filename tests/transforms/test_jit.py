@@ -258,7 +258,7 @@ def test_source_runs_on_its_own():
     def f(x, w):
         return np.sum(np.tanh(x @ w) * 3.0, axis=0) + np.arange(40)
 
-    text = jit(f).lower(x, w).source()
+    text = jit(f, backend="numpy").lower(x, w).source()
     namespace = {}
     exec(text, namespace)
     np.testing.assert_allclose(namespace["program"](x, w)[0], f(x, w))
@@ -392,7 +392,7 @@ def test_calls_hold_no_memory():
         params, _, _ = f(params, x)
 
     tracemalloc.start()
-    before = allocated_after(call, 100)
+    before = allocated_after(call, 1000)  # the interpreter keeps some freed objects
     after = allocated_after(call, 10000)
     tracemalloc.stop()
     assert after - before < 20_000

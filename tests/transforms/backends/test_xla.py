@@ -404,7 +404,7 @@ def test_shardings_need_this_backend():
         ValueError,
         match=r"jit: in_shardings and out_shardings must go with backend='xla', got backend='numpy'",
     ):
-        jit(np.sin, in_shardings=object())
+        jit(np.sin, backend="numpy", in_shardings=object())
 
 
 def test_a_tuple_of_shardings_fits_the_arguments():

@@ -267,7 +267,10 @@ def test_scattered_values_that_are_read_twice_stay():
 
 
 def test_nested_programs_are_simplified_where_they_are_compiled():
-    f = jit(lambda x: scan(lambda c, y: (c * 1.0 + np.sin(y) * np.sin(y), np.negative(-y)), 0.0, x))
+    f = jit(
+        lambda x: scan(lambda c, y: (c * 1.0 + np.sin(y) * np.sin(y), np.negative(-y)), 0.0, x),
+        backend="numpy",
+    )
     graph = f.lower(X).graph
     (step,) = nested_graphs(graph.equations[0]).values()
     assert len(optimize(step).equations) < len(step.equations)

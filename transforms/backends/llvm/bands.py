@@ -216,7 +216,8 @@ def _leading(step: Splittable) -> int:
     """Return how many units a step can have at most."""
     if isinstance(step, Contraction):
         return (step.rows if step.splits_rows else step.stack)[0]
-    return step.shape[0] if step.shape and not step.reduced[0] and not step.scatters else 1
+    splits = 0 not in step.shape and step.shape and not step.reduced[0] and not step.scatters
+    return step.shape[0] if splits else 1
 
 
 def _parts(step: Splittable, units: int) -> Iterator[tuple[Variable, bool]]:
