@@ -320,7 +320,7 @@ def test_source_shows_schedule_and_code():
         ";     b3[i1] add= v1\n"
         ";   return b3"
     )
-    assert "define i64 @segment0(ptr %arrays)" in code
+    assert "define i64 @segment0(ptr %table)" in code
 
 
 def test_elementwise_work_is_one_kernel():

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
-
 from transforms.backends.llvm.steps import Plan
 from transforms.graph.ir import Variable
 
-# A segment takes the address of a tuple of arrays. A tuple has its items, an array the address of its
-# elements, right behind its head.
-_ITEMS = tuple.__basicsize__
-_DATA = object.__basicsize__
-_ARENA = 0  # its place in the tuple
+_ARENA = 0  # its place in the table
 
 
 class Body:
     """The body of a function that calls steps.
 
-    The buffers are found first, in a tuple of arrays or at pointers that are given, and in the arena.
+    The buffers are found first, in a table of pointers or at pointers that are given, and in the arena.
     """
 
     def __init__(
@@ -101,11 +95,8 @@ class Body:
 
     def _base(self, slot: int) -> str:
         if slot not in self.bases:
-            offset = _ITEMS + ctypes.sizeof(ctypes.c_void_p) * slot
-            item = self._prepare(f"getelementptr i8, ptr %arrays, i64 {offset}")
-            array = self._prepare(f"load ptr, ptr {item}")
-            field = self._prepare(f"getelementptr i8, ptr {array}, i64 {_DATA}")
-            self.bases[slot] = self._prepare(f"load ptr, ptr {field}")
+            entry = self._prepare(f"getelementptr ptr, ptr %table, i64 {slot}")
+            self.bases[slot] = self._prepare(f"load ptr, ptr {entry}")
         return self.bases[slot]
 
     def _prepare(self, text: str) -> str:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from transforms.backends.llvm.steps import Access, Apply, DType, Kernel, Load, Number, Reduce, Scatter, Store, Value
+from transforms.backends.llvm.steps import (
+    Access,
+    Apply,
+    DType,
+    Kernel,
+    Load,
+    Number,
+    Reduce,
+    Scatter,
+    Store,
+    Value,
+)
 from transforms.graph.ir import Variable
 from transforms.types import Shape
 

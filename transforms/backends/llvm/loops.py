@@ -37,7 +37,9 @@ def arrange(kernel: Kernel) -> Kernel:
     return Kernel(
         tuple(lengths),
         tuple(kernel.reduced[axis] for axis in kept),
-        tuple(x._replace(access=along(x.access)) if isinstance(x, (Load, Gather)) else x for x in kernel.values),
+        tuple(
+            x._replace(access=along(x.access)) if isinstance(x, (Load, Gather)) else x for x in kernel.values
+        ),
         tuple(x._replace(access=along(x.access)) for x in kernel.stores),
         tuple(x._replace(access=along(x.access)) for x in kernel.reductions),
         tuple(x._replace(access=along(x.access)) for x in kernel.scatters),

@@ -39,8 +39,9 @@ class Layout(NamedTuple):
     """Where the buffers are when a segment runs.
 
     Attributes:
-        plan: the arena, which is the first array of the tuple.
-        slots: the places of other buffers in the tuple.
+        plan: the arena, whose address is the first of the table.
+        slots: the places of other buffers in the table: of constants, inputs, results, and what NumPy gives, in
+            this order.
     """
 
     plan: Plan
@@ -112,7 +113,7 @@ class _ModuleWriter:
         number = len(self.segments)
         text = lines.text().removesuffix("ret void")
         self.segments.append(
-            f"define i64 @segment{number}(ptr %arrays) {{\n{text}"
+            f"define i64 @segment{number}(ptr %table) {{\n{text}"
             "%failed = load i64, ptr @failed_length\n  ret i64 %failed\n}"
         )
         return number

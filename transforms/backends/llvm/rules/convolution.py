@@ -112,9 +112,7 @@ def _contraction(x: Region, kernel: Region, geometry: Geometry, result: Variable
     )
 
 
-def _depthwise(
-    scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry, result: Variable
-) -> None:
+def _depthwise(scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry, result: Variable) -> None:
     """Convolve each channel by itself: a sum over the window for each element of the result."""
     examples, *counts, features = result.type.shape
     window = kernel.shape[:-2]

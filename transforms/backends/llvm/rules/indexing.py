@@ -187,7 +187,9 @@ def _as_one_hot(
         return False
     moved = {s: k for k, (s, n) in enumerate(zip(places.access.strides, shape, strict=True)) if n > 1}
     rows = [(k, n) for k, n in enumerate(target) if k != axis and n > 1]
-    if len(moved) != len(rows) or any(shape[moved[out[k]]] != n if out[k] in moved else True for k, n in rows):
+    if len(moved) != len(rows) or any(
+        shape[moved[out[k]]] != n if out[k] in moved else True for k, n in rows
+    ):
         return False
 
     def along_result(region: Region) -> Region:
@@ -209,9 +211,7 @@ def _as_one_hot(
     number = scheduler.group(target, regions)
     group = scheduler.groups[number]
     dtype = result.type.dtype
-    here = group.apply(
-        "equal", tuple(scheduler.read(number, x, _INDEX) for x in regions[:2]), np.dtype(bool)
-    )
+    here = group.apply("equal", tuple(scheduler.read(number, x, _INDEX) for x in regions[:2]), np.dtype(bool))
     start, update = (scheduler.read(number, x, dtype) for x in (base, updates))
     new = update if operation == "set" else group.apply(operation, (start, update), dtype)
     group.results[result] = group.apply("where", (here, new, start), dtype)

@@ -176,9 +176,7 @@ def correlate(scheduler: Scheduler, x: Region, weights: Region, result: Variable
     )
 
 
-def _transformed_pieces(
-    scheduler: Scheduler, x: Region, shape: Shape, matrix: Matrix, step: int
-) -> Variable:
+def _transformed_pieces(scheduler: Scheduler, x: Region, shape: Shape, matrix: Matrix, step: int) -> Variable:
     """Transform the tile at each step of an image's rows and columns, to ``[examples, places, tiles, channels]``."""
     examples, across, along, channels = shape
     tiles = across * along

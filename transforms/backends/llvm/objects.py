@@ -1,0 +1,208 @@
+"""From Python's objects to addresses, in native code: what a call costs before and after the program runs.
+
+`prepare` reads the heads of the arrays that a call is given, and picks for each result an array that nobody refers
+to any more. It holds the interpreter's lock. Where an argument is something else than a contiguous array or a
+scalar of the right type, or no array is free, it says so, and Python does the rest.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sys
+from typing import Any
+
+import numpy as np
+from llvmlite import binding
+
+from transforms.backends.llvm.processor import host_processor, initialize
+
+READY = 0x0001 | 0x0100
+"""NumPy's flags of contiguous and aligned arrays."""
+
+ITEMS = tuple.__basicsize__
+"""Where a tuple has its items."""
+
+KEPT = 8
+"""How many arrays are kept for each result."""
+
+# Fields of an object, and of NumPy's array, whose layout is part of its binary interface.
+_TYPE = ctypes.sizeof(ctypes.c_void_p)
+_HEAD = object.__basicsize__
+_FLAGS = _HEAD + 6 * ctypes.sizeof(ctypes.c_void_p)
+
+# What `prepare` returns.
+DONE, UNUSUAL, NONE_FREE = 0, 1, 2
+
+_MODULE = f"""
+; control: number of inputs, number of results, address of the table of pointers, slot of the first input,
+; slot of the first result, address of ndarray; then for each input the address of the type of its scalars,
+; and for each result the number of arrays, room for {KEPT} of them, and the place of the one that is picked.
+define i64 @prepare(ptr %items, ptr %control) {{
+entry:
+  %inputs = load i64, ptr %control
+  %p1 = getelementptr i64, ptr %control, i64 1
+  %results = load i64, ptr %p1
+  %p2 = getelementptr i64, ptr %control, i64 2
+  %table = load ptr, ptr %p2
+  %p3 = getelementptr i64, ptr %control, i64 3
+  %first = load i64, ptr %p3
+  %p4 = getelementptr i64, ptr %control, i64 4
+  %start = load i64, ptr %p4
+  %p5 = getelementptr i64, ptr %control, i64 5
+  %ndarray = load i64, ptr %p5
+  %scalars = getelementptr i64, ptr %control, i64 6
+  %pools = getelementptr i64, ptr %scalars, i64 %inputs
+  %some = icmp ne i64 %inputs, 0
+  br i1 %some, label %input, label %outputs
+input:
+  %i = phi i64 [0, %entry], [%i2, %stored]
+  %ip = getelementptr ptr, ptr %items, i64 %i
+  %object = load ptr, ptr %ip
+  %tp = getelementptr i8, ptr %object, i64 {_TYPE}
+  %type = load i64, ptr %tp
+  %value = getelementptr i8, ptr %object, i64 {_HEAD}
+  %isarray = icmp eq i64 %type, %ndarray
+  br i1 %isarray, label %array, label %scalar
+array:
+  %fp = getelementptr i8, ptr %object, i64 {_FLAGS}
+  %flags = load i32, ptr %fp
+  %both = and i32 %flags, {READY}
+  %ready = icmp eq i32 %both, {READY}
+  %data = load ptr, ptr %value
+  br i1 %ready, label %stored, label %unusual
+scalar:
+  %sp = getelementptr i64, ptr %scalars, i64 %i
+  %wanted = load i64, ptr %sp
+  %fits = icmp eq i64 %type, %wanted
+  br i1 %fits, label %stored, label %unusual
+unusual:
+  ret i64 {UNUSUAL}
+stored:
+  %address = phi ptr [%data, %array], [%value, %scalar]
+  %is = add i64 %first, %i
+  %it = getelementptr ptr, ptr %table, i64 %is
+  store ptr %address, ptr %it
+  %i2 = add i64 %i, 1
+  %more = icmp ult i64 %i2, %inputs
+  br i1 %more, label %input, label %outputs
+outputs:
+  %any = icmp ne i64 %results, 0
+  br i1 %any, label %output, label %finish
+finish:
+  ret i64 {DONE}
+output:
+  %r = phi i64 [0, %outputs], [%r2, %next]
+  %code = phi i64 [{DONE}, %outputs], [%code2, %next]
+  %ro = mul i64 %r, {KEPT + 2}
+  %pool = getelementptr i64, ptr %pools, i64 %ro
+  %count = load i64, ptr %pool
+  %arrays = getelementptr i64, ptr %pool, i64 1
+  %pickp = getelementptr i64, ptr %pool, i64 {KEPT + 1}
+  br label %look
+look:
+  %k = phi i64 [0, %output], [%k2, %taken]
+  %within = icmp ult i64 %k, %count
+  br i1 %within, label %try, label %none
+try:
+  %ap = getelementptr ptr, ptr %arrays, i64 %k
+  %candidate = load ptr, ptr %ap
+  %references = load i64, ptr %candidate
+  %free = icmp eq i64 %references, 1
+  br i1 %free, label %pick, label %taken
+taken:
+  %k2 = add i64 %k, 1
+  br label %look
+none:
+  store i64 -1, ptr %pickp
+  br label %next
+pick:
+  store i64 %k, ptr %pickp
+  %cp = getelementptr i8, ptr %candidate, i64 {_HEAD}
+  %memory = load ptr, ptr %cp
+  %rs = add i64 %start, %r
+  %rt = getelementptr ptr, ptr %table, i64 %rs
+  store ptr %memory, ptr %rt
+  br label %next
+next:
+  %code2 = phi i64 [{NONE_FREE}, %none], [%code, %pick]
+  %r2 = add i64 %r, 1
+  %again = icmp ult i64 %r2, %results
+  br i1 %again, label %output, label %last
+last:
+  ret i64 %code2
+}}
+"""
+
+
+@functools.cache
+def _compiled() -> Any:
+    """Return the compiled function, and what keeps it alive."""
+    initialize()
+    machine = binding.Target.from_default_triple().create_target_machine(
+        cpu=host_processor().name, features=host_processor().features, opt=2, jit=True
+    )
+    module = binding.parse_assembly(_MODULE)
+    module.verify()
+    engine = binding.create_mcjit_compiler(module, machine)
+    engine.finalize_object()
+    kind = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
+    return kind(engine.get_function_address("prepare")), engine
+
+
+def _layout_is_known() -> bool:
+    """Say whether objects and arrays are laid out as `prepare` expects: not in a build without the lock, say."""
+    array = np.arange(3.0)
+    read = ctypes.c_int64.from_address
+    return (
+        getattr(sys, "_is_gil_enabled", lambda: True)()
+        and _HEAD == 2 * _TYPE
+        and read(id(array) + _TYPE).value == id(np.ndarray)
+        and read(id(array) + _HEAD).value == array.ctypes.data
+        and ctypes.c_int32.from_address(id(array) + _FLAGS).value == array.flags.num
+        and ctypes.c_double.from_address(id(np.float64(1.5)) + _HEAD).value == 1.5
+    )
+
+
+@functools.cache
+def prepare_function() -> Any:
+    """Return `prepare` as a function of two addresses; where it does not know objects, one that never succeeds."""
+    return _compiled()[0] if _layout_is_known() else lambda items, control: UNUSUAL
+
+
+def pointer(array: Any) -> int:
+    """Return the address of an array's elements."""
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
+class Results:
+    """The arrays that a program's results are written to, each again once nobody else refers to it.
+
+    Attributes:
+        arrays: for each result those that are kept.
+    """
+
+    def __init__(self, control: Any, first: int, shapes: list[tuple[tuple[int, ...], Any]]) -> None:
+        self.arrays: list[list[Any]] = [[] for _ in shapes]
+        self._control = control
+        self._first = first
+        self._shapes = shapes
+
+    def pick(self) -> list[Any]:
+        """Return the arrays of a call that `prepare` has picked; new ones for those that it has not."""
+        places = self._control[self._first + KEPT + 1 :: KEPT + 2]
+        return [
+            arrays[k] if k >= 0 else self._make(result, arrays)
+            for result, (k, arrays) in enumerate(zip(places, self.arrays, strict=True))
+        ]
+
+    def _make(self, result: int, arrays: list[Any]) -> Any:
+        array = np.empty(*self._shapes[result])
+        array.flags.writeable = False
+        if len(arrays) < KEPT:
+            place = self._first + result * (KEPT + 2)
+            self._control[place + 1 + len(arrays)] = id(array)
+            arrays.append(array)
+            self._control[place] = len(arrays)
+        return array
