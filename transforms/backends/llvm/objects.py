@@ -172,7 +172,7 @@ def prepare_function() -> Any:
 
 def pointer(array: Any) -> int:
     """Return the address of an array's elements."""
-    address: int = array.__array_interface__["data"][0]
+    address: int = array.ctypes.data
     return address
 
 
@@ -199,7 +199,7 @@ class Results:
 
     def _make(self, result: int, arrays: list[Any]) -> Any:
         array = np.empty(*self._shapes[result])
-        array.flags.writeable = False
+        array.setflags(write=False)
         if len(arrays) < KEPT:
             place = self._first + result * (KEPT + 2)
             self._control[place + 1 + len(arrays)] = id(array)
