@@ -207,9 +207,9 @@ def split_step(step: Splittable, units: int) -> Splittable:
         return split._replace(
             shape=(units, length, *step.shape[1:]), reduced=(False, *step.reduced), split=True
         )
-    if split.splits_rows:
-        return split._replace(rows=(units, length, *split.rows[1:]), split=True)
-    return split._replace(stack=(units, length, *split.stack[1:]), split=True)
+    if step.splits_rows:
+        return split._replace(rows=(units, length, *split.rows[1:]), split="rows")
+    return split._replace(stack=(units, length, *split.stack[1:]), split="stack")
 
 
 def _leading(step: Splittable) -> int:

@@ -40,7 +40,7 @@ class Tile(NamedTuple):
 
 def contraction_function(contraction: Contraction, processor: Processor) -> Function:
     """Write the function of one unit of a contraction."""
-    return _ContractionWriter(_arranged(contraction), contraction.splits_rows, processor).write()
+    return _ContractionWriter(_arranged(contraction), processor).write()
 
 
 def _arranged(contraction: Contraction) -> Contraction:
@@ -50,7 +50,7 @@ def _arranged(contraction: Contraction) -> Contraction:
     """
     stacked, rows = len(contraction.stack), len(contraction.rows)
     left, right, out = contraction.left.strides, contraction.right.strides, contraction.out.strides
-    first = 1 if contraction.split and contraction.splits_rows else 0
+    first = 1 if contraction.split == "rows" else 0
     inner_order = sorted(
         range(len(contraction.inner)),
         key=lambda axis: (-abs(right[stacked + axis]), -abs(left[stacked + rows + axis])),
@@ -81,7 +81,7 @@ def _arranged(contraction: Contraction) -> Contraction:
 def tile_axis(contraction: Contraction) -> int:
     """Return the axis of rows that fills tiles: of those that are long enough, the one whose elements are nearest."""
     stacked = len(contraction.stack)
-    first = 1 if contraction.split and contraction.splits_rows else 0
+    first = 1 if contraction.split == "rows" else 0
     axes = range(first, len(contraction.rows))
     longest = max(contraction.rows[axis] for axis in axes)
     long = [axis for axis in axes if contraction.rows[axis] >= min(longest, _LONG)]
@@ -144,9 +144,8 @@ class _ContractionWriter:
     result is stored; the panels of columns; the rows; the tiles.
     """
 
-    def __init__(self, contraction: Contraction, splits_rows: bool, processor: Processor) -> None:
+    def __init__(self, contraction: Contraction, processor: Processor) -> None:
         self.contraction = contraction
-        self.splits_rows = splits_rows
         self.registers = processor.vector_registers
         self.lanes = max(processor.vector_bytes // contraction.dtype.itemsize, 1)
         self.kind = register_type(contraction.dtype)
@@ -190,10 +189,10 @@ class _ContractionWriter:
         def body(index: str) -> None:
             self._stack(axis + 1, self.nest.moved(offsets, index, strides))
 
-        self._unit_or_loop(axis == 0 and not self.splits_rows, contraction.stack[axis], body)
+        self._unit_or_loop(axis == 0 and self.contraction.split == "stack", contraction.stack[axis], body)
 
     def _unit_or_loop(self, is_first: bool, length: int, body: Callable[[str], None]) -> None:
-        if is_first and self.contraction.split:
+        if is_first:
             body("%unit")
         else:
             self.nest.loop(length, body)
@@ -232,7 +231,7 @@ class _ContractionWriter:
         rows = self.contraction.rows
         strides = (self.left_rows[axis], 0, self.out_rows[axis])
         if axis < len(rows) - 1:
-            is_first = axis == 0 and self.splits_rows
+            is_first = axis == 0 and self.contraction.split == "rows"
             self._unit_or_loop(
                 is_first,
                 rows[axis],

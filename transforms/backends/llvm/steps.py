@@ -7,7 +7,7 @@ step reads or writes of it is an `Access`: a first element, and a stride for eac
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -139,8 +139,8 @@ class Contraction(NamedTuple):
         right: with a stride for each axis of stack and inner, and for the columns.
         out: with a stride for each axis of stack and rows, and for the columns.
         dtype: float32 or float64.
-        split: whether one call does one index of the axis that is outermost in ``out``: the first of the rows, which
-            are then more than one, or of the stack.
+        split: of which axes, "stack" or "rows", one call does one index of the first, which is outermost in ``out``;
+            of neither, if it is empty. Rows are then more than one axis.
     """
 
     stack: Shape
@@ -151,12 +151,14 @@ class Contraction(NamedTuple):
     right: Access
     out: Access
     dtype: DType
-    split: bool = False
+    split: Literal["", "stack", "rows"] = ""
 
     @property
     def outermost(self) -> int:
         """The outermost axis of ``out``: 0 for the first of the stack, or the number of the first of the rows."""
         count = len(self.stack)
+        if self.split:
+            return 0 if self.split == "stack" else count
         return 0 if count and self.out.strides[0] >= self.out.strides[count] else count
 
     @property
