@@ -169,7 +169,7 @@ class _ContractionWriter:
             self._stack(0, offsets)
         text = "\n".join(
             [
-                f"define internal void {NAME}(ptr noalias %left, ptr noalias %right, ptr noalias %out, "
+                f"define hidden void {NAME}(ptr noalias %left, ptr noalias %right, ptr noalias %out, "
                 "i64 %unit) #0 {",
                 *("entry:", *self.writer.lines, "  ret void", "}"),
             ]

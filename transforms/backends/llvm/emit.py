@@ -88,7 +88,7 @@ class _KernelWriter:
         arguments = "".join(f"ptr noalias {name}, " for name in self.arguments.values())
         text = "\n".join(
             [
-                f"define internal void {NAME}({arguments}i64 %unit) #0 {{",
+                f"define hidden void {NAME}({arguments}i64 %unit) #0 {{",
                 "entry:",
                 *writer.lines,
                 "  ret void",

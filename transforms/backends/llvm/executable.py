@@ -23,15 +23,15 @@ class NativeExecutable:
         self.schedule = make_schedule(graph)
         self.layout = _lay_out(self.schedule)
         written = write_module(self.schedule, self.layout)
-        self._text = written.text
-        self._code = Code(written.text)
+        self._text = "\n\n".join(written.modules)
+        self._code = Code(written.modules)
         self._parts = self._code.parts(written)
         self._idle: list[Instance] = []
 
     def profile(self, *inputs: Array, calls: int = 10) -> str:
         """Return a table of the time that each step takes, from calls of a program that counts its cycles."""
         written = write_module(self.schedule, self.layout, timed=True)
-        code = Code(written.text)
+        code = Code(written.modules)
         instance = Instance(self.schedule, self.layout, code, code.parts(written))
         return profile(written.timed, code.address("cycles"), code.stamp, lambda: instance.run(inputs), calls)
 

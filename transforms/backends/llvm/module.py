@@ -18,8 +18,8 @@ from transforms.graph.ir import Variable
 _KERNEL_ATTRIBUTES = 'attributes #0 = { noinline nounwind "prefer-vector-width"="512" }'
 
 # What the check of an index leaves behind, and the function that takes it: a length of -1 says that all is well.
-_FAILURE = """@failed_index = internal global i64 0
-@failed_length = internal global i64 -1
+_FAILURE = """@failed_index = hidden global i64 0
+@failed_length = hidden global i64 -1
 
 define i64 @take_failure(ptr %index) {
   %length = load i64, ptr @failed_length
@@ -29,10 +29,18 @@ define i64 @take_failure(ptr %index) {
   ret i64 %length
 }"""
 
+_FAILED = """@failed_index = external hidden global i64
+@failed_length = external hidden global i64"""
+
 _STAMP = """define i64 @stamp() {
   %now = call i64 @llvm.readcyclecounter()
   ret i64 %now
 }"""
+
+
+# Modules with fewer functions are not divided, and into no more than this.
+_CHUNK = 8
+_MOST_CHUNKS = 8
 
 
 class Layout(NamedTuple):
@@ -52,18 +60,18 @@ class Segments(NamedTuple):
     """A schedule's code.
 
     Attributes:
-        text: LLVM.
+        modules: LLVM; the first has the segments, and the others the functions that these call.
         parts: in order: the number of a segment, or a call of NumPy.
         timed: the steps whose cycles the code counts, in the order of the counters; none if it does not count.
     """
 
-    text: str
+    modules: tuple[str, ...]
     parts: tuple[int | HostCall, ...]
     timed: tuple[Step, ...]
 
 
 def write_module(schedule: Schedule, layout: Layout, *, timed: bool = False) -> Segments:
-    """Write the LLVM module of a schedule; a timed one adds up the cycles of each step in ``@cycles``."""
+    """Write the LLVM modules of a schedule; a timed one adds up the cycles of each step in ``@cycles``."""
     writer = _ModuleWriter(layout, timed)
     parts: list[int | HostCall] = []
     for on_host, steps in itertools.groupby(schedule.steps, lambda step: isinstance(step, HostCall)):
@@ -71,7 +79,7 @@ def write_module(schedule: Schedule, layout: Layout, *, timed: bool = False) -> 
             parts.extend(step for step in steps if isinstance(step, HostCall))
         else:
             parts.append(writer.segment(step for step in steps if not isinstance(step, HostCall)))
-    return Segments(writer.text(), tuple(parts), tuple(writer.timed))
+    return Segments(writer.modules(), tuple(parts), tuple(writer.timed))
 
 
 class _ModuleWriter:
@@ -81,29 +89,26 @@ class _ModuleWriter:
         self.layout = layout
         self.is_timed = is_timed
         self.timed: list[Step] = []
-        self.kernels: dict[str, str] = {}  # the name of each text; equal kernels are one function
+        self.functions: dict[str, _Named] = {}  # of steps, by what they do
         self.declarations: set[str] = set()
         self.bands: list[str] = []
         self.segments: list[str] = []
         self.step_functions: list[str] = []
 
-    def text(self) -> str:
-        """Return the module."""
-        functions = [text.replace(NAME, name, 1) for text, name in self.kernels.items()]
+    def modules(self) -> tuple[str, ...]:
+        """Return the modules: one, or if there are many functions more, which can be compiled at the same time."""
+        counters = []
         if self.is_timed:
             self.declarations.add("declare i64 @llvm.readcyclecounter()")
-            functions.append(f"@cycles = global [{len(self.timed)} x i64] zeroinitializer")
-            functions.append(_STAMP)
-        return "\n\n".join(
-            [
-                *self.segments,
-                *self.step_functions,
-                *functions,
-                *self.bands,
-                _FAILURE,
-                "\n".join(sorted(self.declarations)),
-                _KERNEL_ATTRIBUTES,
-            ]
+            counters = [f"@cycles = global [{len(self.timed)} x i64] zeroinitializer", _STAMP]
+        chunks = _chunks(list(self.functions.values()))
+        main = [*self.segments, *self.step_functions, *self.bands, *counters, _FAILURE]
+        if len(chunks) == 1:
+            return (_module([*main, *(x.text for x in chunks[0])], self.declarations, chunks[0]),)
+        called = {x.declaration for chunk in chunks for x in chunk}
+        return (
+            _module(main, self.declarations | called, []),
+            *(_module([_FAILED, *(x.text for x in chunk)], set(), chunk) for chunk in chunks),
         )
 
     def segment(self, steps: Iterable[Step]) -> int:
@@ -227,5 +232,48 @@ class _ModuleWriter:
             function = transposition_function(step, host_processor()) or kernel_function(step)
         else:
             function = contraction_function(step, host_processor())
-        self.declarations |= function.declarations
-        return self.kernels.setdefault(function.text, f"@kernel{len(self.kernels)}"), function.buffers
+        if function.text not in self.functions:
+            name = f"@kernel{len(self.functions)}"
+            arguments = ", ".join([*("ptr" for _ in function.buffers), "i64"])
+            self.functions[function.text] = _Named(
+                name,
+                function.text.replace(NAME, name, 1),
+                f"declare hidden void {name}({arguments})",
+                function.declarations,
+            )
+        return self.functions[function.text].name, function.buffers
+
+
+class _Named(NamedTuple):
+    """The function of a step.
+
+    Attributes:
+        name: in LLVM.
+        text: its definition.
+        declaration: for other modules.
+        needs: declarations and definitions of what it calls.
+    """
+
+    name: str
+    text: str
+    declaration: str
+    needs: frozenset[str]
+
+
+def _chunks(functions: list[_Named]) -> list[list[_Named]]:
+    """Divide functions into parts about as long as each other."""
+    count = min(_MOST_CHUNKS, len(functions) // _CHUNK)
+    if count < 2:
+        return [functions]
+    chunks: list[list[_Named]] = [[] for _ in range(count)]
+    lengths = [0] * count
+    for function in sorted(functions, key=lambda x: -len(x.text)):
+        shortest = lengths.index(min(lengths))
+        chunks[shortest].append(function)
+        lengths[shortest] += len(function.text)
+    return chunks
+
+
+def _module(parts: list[str], declarations: set[str], functions: list[_Named]) -> str:
+    needs = declarations.union(*(x.needs for x in functions))
+    return "\n\n".join([*parts, "\n".join(sorted(needs)), _KERNEL_ATTRIBUTES])

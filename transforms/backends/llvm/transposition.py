@@ -81,7 +81,7 @@ class _TranspositionWriter:
         if 0 not in self.kernel.shape:
             self._loops(0, offsets)
         lines = [
-            f"define internal void {NAME}(ptr noalias %source, ptr noalias %target, i64 %unit) #0 {{",
+            f"define hidden void {NAME}(ptr noalias %source, ptr noalias %target, i64 %unit) #0 {{",
             *("entry:", *self.writer.lines, "  ret void", "}"),
         ]
         buffers = self.copy.source.buffer, self.copy.target.buffer
