@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from transforms.graph.ir import Equation, Graph, Operand, Variable
 from transforms.graph.passes import remove_dead
@@ -28,7 +28,7 @@ def cut(graph: Graph, early_inputs: int, early_outputs: int) -> Cut:
     """Cut a program after what does not depend on the inputs that come late.
 
     The edges across the cut are the residuals: each is computed once by the first program and read
-    by the second.
+    by the second, unless it takes no more than a little arithmetic on other residuals: then it is computed again.
 
     Args:
         graph: the program.
@@ -47,8 +47,13 @@ def cut(graph: Graph, early_inputs: int, early_outputs: int) -> Cut:
             second.append(equation)
             late.update(equation.results)
     late_outputs = graph.outputs[early_outputs:]
-    crossing = _read_from(second, late_outputs, late)
     constants = dict(graph.constants)
+    crossing = _read_from(second, late_outputs, late)
+    again = _computed_again(first, crossing, constants)
+    if again:
+        second = [*again, *second]
+        late.update(x for equation in again for x in equation.results)
+        crossing = _read_from(second, late_outputs, late)
     inputs = graph.inputs[:early_inputs]
     passed = tuple(index for index, variable in enumerate(inputs) if variable in crossing)
     residuals = tuple(v for v in crossing if v not in constants and v not in inputs)
@@ -77,3 +82,57 @@ def _read_from(
         if isinstance(operand, Variable) and operand not in late:
             read[operand] = None
     return read
+
+
+# What costs less than to store its result and read it again: views, and elementwise arithmetic.
+_VIEWS = frozenset({"transpose", "reshape", "broadcast_to"})
+_CHEAP = _VIEWS.union(
+    "add subtract multiply divide negative square where maximum minimum less less_equal greater greater_equal "
+    "equal not_equal logical_and logical_or logical_not astype sign absolute".split()
+)
+_MOST_EQUATIONS = 8  # for one residual
+
+
+def _computed_again(
+    first: Sequence[Equation], crossing: dict[Variable, None], constants: dict[Variable, Any]
+) -> list[Equation]:
+    """Return the equations whose results the second program computes instead of reading them, in order.
+
+    From the last residual to the first, one goes if arithmetic on what crosses the cut in any case gives it.
+    """
+    made = {result: equation for equation in first for result in equation.results}
+    remaining = {x for x in crossing if x not in constants}
+    chosen: set[Variable] = set()
+    for equation in reversed(first):
+        for residual in remaining.intersection(equation.results):
+            known = remaining - {residual}
+            if equation.primitive.name in _VIEWS:  # what it is a view of crosses instead
+                known |= {x for x in equation.operands if isinstance(x, Variable)} - set(constants)
+            needed = _recipe(residual, made, known, constants)
+            if needed is not None:
+                remaining = known
+                chosen |= needed
+    return [equation for equation in first if not chosen.isdisjoint(equation.results)]
+
+
+def _recipe(
+    residual: Variable,
+    made: dict[Variable, Equation],
+    known: set[Variable],
+    constants: dict[Variable, Any],
+) -> set[Variable] | None:
+    """Return what has to be computed for a residual from what is known; None if that takes too much."""
+    needed: set[Variable] = set()
+    open_ends = [residual]
+    while open_ends:
+        variable = open_ends.pop()
+        if variable in needed:
+            continue
+        equation = made.get(variable)
+        if equation is None or equation.primitive.name not in _CHEAP or len(needed) == _MOST_EQUATIONS:
+            return None
+        needed.add(variable)
+        open_ends += [
+            x for x in equation.operands if isinstance(x, Variable) and x not in known and x not in constants
+        ]
+    return needed

@@ -329,7 +329,7 @@ def test_elementwise_work_is_one_kernel():
         return parameter - 0.1 * velocity, velocity, np.sum(velocity * velocity)
 
     text = jit(update, backend="llvm").lower(*(real(5, 4) for _ in range(3))).source()
-    assert text.count("define internal void @kernel") == 1
+    assert text.count("define hidden void @kernel") == 1
 
 
 def test_equal_kernels_are_one_function():
@@ -338,7 +338,7 @@ def test_equal_kernels_are_one_function():
         .lower(real(4, 4), real(4, 4))
         .source()
     )
-    assert text.count("define internal void @kernel") == 2  # an exponential, and a product
+    assert text.count("define hidden void @kernel") == 2  # an exponential, and a product
 
 
 def test_without_llvmlite_there_is_an_error_that_says_so(monkeypatch):

@@ -25,6 +25,8 @@ from transforms.types import Shape
 
 # How many elements of the right operand the tiles of a sweep read: they should stay in the second cache.
 _PANEL = 1 << 15
+# And so few pages that the processor has the addresses of all of them at hand.
+_PAGE, _PAGES = 4096, 72
 # Cycles before a sum can be added to again, at least: so many independent ones keep the multipliers busy.
 _LATENCY = 8
 # An axis of so many rows can fill tiles.
@@ -158,7 +160,11 @@ class _ContractionWriter:
         self.right_inner = contraction.right.strides[stacked:-1]
         self.out_rows = contraction.out.strides[stacked:-1]
         width = panels(contraction.columns, self.lanes)[0][1]
-        self.parts = split_inner(contraction.inner, max(_PANEL // max(width, 1), 64))
+        steps = [self.left_inner[-1:], self.right_inner[-1:]]
+        distances = [min(abs(x[0]) * contraction.dtype.itemsize, _PAGE) if x else 0 for x in steps]
+        self.parts = split_inner(
+            contraction.inner, max(min(_PANEL // max(width, 1), _PAGES * _PAGE // max(sum(distances), 1)), 64)
+        )
 
     def write(self) -> Function:
         """Return the function."""

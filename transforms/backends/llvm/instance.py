@@ -84,7 +84,8 @@ class Instance:
         if code != DONE:
             self._point(self.written, written)
         if not self.is_plain:
-            self.arrays.update(zip(self.schedule.inputs, inputs, strict=True))
+            arrays = map(_array, inputs, self.input_dtypes)
+            self.arrays.update(zip(self.schedule.inputs, arrays, strict=True))
             self.arrays.update(zip(self.written, written, strict=True))
         for part in self.parts:
             if isinstance(part, HostCall):

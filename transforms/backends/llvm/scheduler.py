@@ -7,7 +7,7 @@ others. The order of the groups is the order of the steps, so that one pass suff
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -153,11 +153,20 @@ class Scheduler:
     def constant(self, value: Array) -> Variable:
         """Return a buffer with known elements."""
         variable = Variable(ArrayType(value.shape, value.dtype))
+        self.add_constant(variable, value)
+        return variable
+
+    def add_constant(self, variable: Variable, value: Array) -> None:
+        """Note the elements of a variable."""
+        if variable in self.known:
+            return
         self.constants.append((variable, value))
-        self.known[variable] = value
+        self.known[variable] = np.asarray(value)
         self.made[variable] = -1
         self.regions[variable] = whole(variable)
-        return variable
+        number = _uniform(value)
+        if number is not None:
+            self.uniform[variable] = number
 
     def copy(self, region: Region) -> Region:
         """Store a region as a buffer of its own, by a kernel of its own: it may transpose."""
@@ -250,10 +259,10 @@ class Scheduler:
         """Return a buffer that is a region, in order."""
         return (region if is_contiguous(region) else self.copy(region)).access.buffer
 
-    def append(self, step: HostCall | Repeat, equation: Equation) -> None:
-        """Add the step that does an equation."""
+    def append(self, step: HostCall | Repeat, results: Sequence[Variable]) -> None:
+        """Add a step that makes variables."""
         self.steps.append(step)
-        for result in equation.results:
+        for result in results:
             self.assign(result, len(self.steps) - 1)
             self.stored.add(result)
 
@@ -262,7 +271,7 @@ class Scheduler:
         operands = tuple(self.operand(x) for x in equation.operands)
         self.stored.update(x.access.buffer for x in operands if isinstance(x, Region))
         attributes = {key: _with_native_programs(value) for key, value in equation.attributes.items()}
-        self.append(HostCall(equation._replace(attributes=attributes), operands), equation)
+        self.append(HostCall(equation._replace(attributes=attributes), operands), equation.results)
 
 
 def variables_of(equation: Equation) -> tuple[Variable, ...]:

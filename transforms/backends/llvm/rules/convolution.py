@@ -44,7 +44,7 @@ def convolution(scheduler: Scheduler, equation: Equation) -> bool:
         return True
     if kernel.access.strides[-1] != 1 and kernel.shape[-1] > 1:
         kernel = scheduler.copy(kernel)
-    contract(scheduler, _contraction(x, kernel, geometry, result), equation)
+    contract(scheduler, _contraction(x, kernel, geometry, result))
     return True
 
 

@@ -22,6 +22,12 @@ def product(scheduler: Scheduler, equation: Equation) -> bool:
     if result.type.dtype not in CONTRACTED:
         return False
     left, right = (_multiplicand(scheduler, x, result.type.dtype) for x in equation.operands)
+    add_product(scheduler, left, right, result)
+    return True
+
+
+def add_product(scheduler: Scheduler, left: Region, right: Region, result: Variable) -> None:
+    """Add the product of two matrices, stacks of them or vectors."""
     if len(left.shape) == 1:
         left = Region(left.access._replace(strides=(0, *left.access.strides)), (1, *left.shape))
     if len(right.shape) == 1:
@@ -30,16 +36,16 @@ def product(scheduler: Scheduler, equation: Equation) -> bool:
     inner, columns = left.shape[-1], product.right.strides[-1]
     if not inner or product.is_empty:
         scheduler.write(0, whole(result))
+        scheduler.stored.add(result)
     elif columns == 1 or product.columns == 1:
-        contract(scheduler, product, equation)
+        contract(scheduler, product)
     elif math.prod(product.rows) < _FEW_ROWS and product.right.strides[-2] == 1:
         _sum_of_products(scheduler, product)
     else:
-        contract(scheduler, matrix_product(left, scheduler.copy(right), result), equation)
-    return True
+        contract(scheduler, matrix_product(left, scheduler.copy(right), result))
 
 
-def contract(scheduler: Scheduler, product: Contraction, equation: Equation) -> None:
+def contract(scheduler: Scheduler, product: Contraction) -> None:
     """Add a contraction, or a sum if its result has no columns to fill vectors with."""
     turned = with_few_rows(product) or product
     if turned.columns == 1:
