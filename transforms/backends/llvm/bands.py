@@ -6,6 +6,7 @@ must wait for other units, such as a sum over all examples, begins another band.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
@@ -38,32 +39,36 @@ _TILED_ROWS = 16
 # Below this many nanoseconds it takes longer to wake another thread than it helps.
 _WORTH_THREADS = 12_000.0
 _FEWEST_UNITS = 8
+# How many steps are looked at for each band, so that a program of many takes no more than that many times as long.
+_WINDOW = 256
 
 
 def form_bands(steps: Sequence[Step], returned: set[Variable]) -> tuple[Step, ...]:
     """Order the steps, each after what it depends on, and take together what can run unit by unit."""
     after = _dependencies(steps)
-    waiting = list(range(len(steps)))
+    waiting = dict.fromkeys(range(len(steps)))
     done: set[int] = set()
     formed: list[Step] = []
     apart: dict[int, dict[Variable, bool]] = {}
     while waiting:
-        first = waiting[0]
+        first, *others = itertools.islice(waiting, _WINDOW)
         taken = [first]
+        done.add(first)
         step = steps[first]
         if isinstance(step, (Kernel, Contraction)):
             band = _Forming(step)
-            for index in waiting[1:]:
+            for index in others:
                 other = steps[index]
-                if after[index] <= done.union(taken) and isinstance(other, (Kernel, Contraction)):
-                    if band.joins(other):
-                        taken.append(index)
+                is_ready = isinstance(other, (Kernel, Contraction)) and after[index] <= done
+                if is_ready and band.joins(other):
+                    taken.append(index)
+                    done.add(index)
             apart[len(formed)] = band.apart
             formed.extend(band.finish())
         else:
             formed.append(step)
-        done.update(taken)
-        waiting = [index for index in waiting if index not in done]
+        for index in taken:
+            del waiting[index]
     return _with_local_buffers(formed, apart, returned)
 
 
