@@ -10,6 +10,7 @@ from funcdl._engine import refuse_foreign_engine
 
 refuse_foreign_engine()
 
+from funcdl import audio as audio
 from funcdl import augment as augment
 from funcdl import checkpoints as checkpoints
 from funcdl import data as data
