@@ -26,6 +26,7 @@ from funcdl import optim as optim
 from funcdl import plot as plot
 from funcdl import random as random
 from funcdl import regularizers as regularizers
+from funcdl import text as text
 from funcdl import training as training
 from transforms import ArrayType as ArrayType
 from transforms import all_gather as all_gather
