@@ -26,7 +26,7 @@ class RecentOrders:
     def order(self, epoch: int, key: Array) -> Array:
         """Return the indices of the examples in the order of an epoch."""
         for known_epoch, known_key, known in self._recent:
-            if known_epoch == epoch and np.array_equal(known_key, key):
+            if known_epoch == epoch and (known_key is key or np.array_equal(known_key, key)):
                 return known
         order = random.permutation(random.fold_in(key, epoch), self._size).astype(np.intp)
         # Two, because one iterator may run ahead into the next epoch while another is in this one.
