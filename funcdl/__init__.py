@@ -10,6 +10,8 @@ from funcdl._engine import refuse_foreign_engine
 
 refuse_foreign_engine()
 
+from funcdl import audio as audio
+from funcdl import augment as augment
 from funcdl import checkpoints as checkpoints
 from funcdl import data as data
 from funcdl import datasets as datasets
@@ -24,6 +26,7 @@ from funcdl import optim as optim
 from funcdl import plot as plot
 from funcdl import random as random
 from funcdl import regularizers as regularizers
+from funcdl import text as text
 from funcdl import training as training
 from transforms import ArrayType as ArrayType
 from transforms import all_gather as all_gather

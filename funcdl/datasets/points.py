@@ -1,4 +1,4 @@
-"""Small data sets that are drawn, not downloaded: pure functions of a random key."""
+"""Points in the plane that are drawn, not downloaded: pure functions of a random key."""
 
 from __future__ import annotations
 
