@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from transforms.backends.llvm.body import Body
@@ -15,7 +15,8 @@ from transforms.backends.llvm.transposition import transposition_function
 from transforms.graph.ir import Variable
 
 # A pointer that a kernel takes is the only one to its buffer as long as the kernel is not inlined.
-_KERNEL_ATTRIBUTES = 'attributes #0 = { noinline nounwind "prefer-vector-width"="512" }'
+_KERNEL_ATTRIBUTES = """attributes #0 = { noinline nounwind "prefer-vector-width"="512" }
+attributes #1 = { noinline nounwind optnone }"""
 
 # What the check of an index leaves behind, and the function that takes it: a length of -1 says that all is well.
 _FAILURE = """@failed_index = hidden global i64 0
@@ -38,6 +39,9 @@ _STAMP = """define i64 @stamp() {
 }"""
 
 
+# Segments have no more steps than this: the time to compile a function grows faster than its length. Those that
+# have so many are not worth optimizing.
+_LONG = 256
 # Modules with fewer functions are not divided, and into no more than this.
 _CHUNK = 8
 _MOST_CHUNKS = 8
@@ -78,7 +82,9 @@ def write_module(schedule: Schedule, layout: Layout, *, timed: bool = False) -> 
         if on_host:
             parts.extend(step for step in steps if isinstance(step, HostCall))
         else:
-            parts.append(writer.segment(step for step in steps if not isinstance(step, HostCall)))
+            native = [step for step in steps if not isinstance(step, HostCall)]
+            for first in range(0, len(native), _LONG):
+                parts.append(writer.segment(native[first : first + _LONG]))
     return Segments(writer.modules(), tuple(parts), tuple(writer.timed))
 
 
@@ -111,14 +117,14 @@ class _ModuleWriter:
             *(_module([_FAILED, *(x.text for x in chunk)], set(), chunk) for chunk in chunks),
         )
 
-    def segment(self, steps: Iterable[Step]) -> int:
+    def segment(self, steps: Sequence[Step]) -> int:
         """Write a segment and return its number."""
         lines = Body(self.layout.plan, self.layout.slots)
         self._steps(lines, steps)
         number = len(self.segments)
         text = lines.text().removesuffix("ret void")
         self.segments.append(
-            f"define i64 @segment{number}(ptr %table) {{\n{text}"
+            f"define i64 @segment{number}(ptr %table) {'#1 ' * (len(steps) == _LONG)}{{\n{text}"
             "%failed = load i64, ptr @failed_length\n  ret i64 %failed\n}"
         )
         return number
