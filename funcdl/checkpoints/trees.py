@@ -222,7 +222,8 @@ def _dtype(name: str) -> np.dtype[Any]:
         return np.dtype(name)
     except TypeError:
         # NumPy knows bfloat16 and its like by name only once their package has been imported.
-        return np.dtype(getattr(load_extra("ml_dtypes", "half", "checkpoints.load"), name))
+        found: np.dtype[Any] = np.dtype(getattr(load_extra("ml_dtypes", "half", "checkpoints.load"), name))
+        return found
 
 
 def _unreadable(where: str, path: Path, reason: str) -> CheckpointError:

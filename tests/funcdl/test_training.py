@@ -90,8 +90,8 @@ def test_an_interrupt_gives_the_state_so_far():
 
 
 def test_an_interrupt_gives_the_best_state_where_early_stopping_keeps_it():
-    rule = training.EarlyStopping(monitor="loss", patience=50)
-    assert training.fit(interrupt_at(5), 0, numbers(4, 2), epochs=100, early_stopping=rule).state == 2
+    rule = training.early_stopping(monitor="loss", patience=50)
+    assert training.fit(interrupt_at(5), 0, numbers(4, 2), epochs=100, callbacks=[rule]).state == 2
 
 
 @pytest.mark.parametrize(
@@ -184,16 +184,16 @@ def test_early_stopping_waits_and_restores_the_best(values, rule, stopped_after,
         numbers(1, 1),
         epochs=6,
         validation=scripted(values),
-        early_stopping=training.EarlyStopping(**rule),
+        callbacks=[training.early_stopping(**rule)],
     )
     assert len(history["loss"]) == stopped_after
     assert state == best_epoch
 
 
 def test_early_stopping_names_an_unknown_monitor():
-    text = r"^training\.EarlyStopping: monitor must be one of largest, loss, got 'val_loss'"
+    text = r"^training\.early_stopping: monitor must be one of largest, loss, got 'val_loss'"
     with pytest.raises(ValueError, match=text):
-        training.fit(count, 0.0, numbers(2, 1), epochs=1, early_stopping=training.EarlyStopping(patience=1))
+        training.fit(count, 0.0, numbers(2, 1), epochs=1, callbacks=[training.early_stopping(patience=1)])
 
 
 @pytest.mark.parametrize(
@@ -205,8 +205,8 @@ def test_early_stopping_names_an_unknown_monitor():
     ],
 )
 def test_early_stopping_checks_its_attributes(options, text):
-    with pytest.raises(ValueError, match=r"^training\.EarlyStopping: " + text):
-        training.EarlyStopping(**options)
+    with pytest.raises(ValueError, match=r"^training\.early_stopping: " + text):
+        training.early_stopping(**options)
 
 
 # -------------------------------------------------------------------------------------------------
