@@ -91,6 +91,9 @@ def dynamic_loss_scale(
     Gradients that are not finite are left out, and the scale is divided by ``factor``, down to 1; after
     ``growth_interval`` finite ones on end it is multiplied by it. Else like `static_loss_scale`.
 
+    An overflow is how it finds its scale, but NumPy warns of it: train under
+    ``np.errstate(over="ignore", invalid="ignore")``.
+
     Args:
         inner: the optimizer; it sees finite gradients, of at least float32, and parameters likewise.
         initial: the first scale, at least 1.

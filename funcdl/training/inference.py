@@ -63,9 +63,10 @@ def evaluate(
             used = None if weights is None else spread(WHERE, weights, values)
             mean, count = weighted_mean(values, used)
             means = means.add({name: float(mean)}, float(count))
-        counted = (predictions, y) if weights is None else _where_one(weights, (predictions, y))
+        if accumulators and weights is not None:
+            predictions, y = _where_one(weights, (predictions, y))
         for name, metric in accumulators.items():
-            gathered[name] = metric.update(gathered[name], *counted)
+            gathered[name] = metric.update(gathered[name], predictions, y)
     if metrics and empty:
         remedy = "a generator gives its batches only once"
         raise ValueError(message(WHERE, "batches", "hold a batch", "none", remedy))

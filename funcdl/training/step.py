@@ -12,7 +12,7 @@ from funcdl.nn import Layer
 from funcdl.optim import Optimizer, apply_updates, scale_loss
 from funcdl.training.means import EXAMPLES
 from funcdl.training.state import TrainState
-from funcdl.training.weighting import of_classes, or_one, split_batch, spread, weighted_mean
+from funcdl.training.weighting import class_counts, or_one, split_batch, spread, weighted_mean
 from transforms import scan, tree, value_and_grad
 from transforms.errors import message
 from transforms.tree import Tree
@@ -20,6 +20,7 @@ from transforms.types import Array
 
 PerExample: TypeAlias = Callable[[Any, Any], Array]
 Logs: TypeAlias = dict[str, Array]
+_Measured: TypeAlias = dict[str, tuple[Array, Array]]
 Step: TypeAlias = Callable[[Any, Any], tuple[Any, Logs]]
 
 WHERE = "training.train_step"
@@ -83,22 +84,25 @@ def train_step(
         raise ValueError(message(WHERE, "a metric", "have a name of its own", taken.pop()))
     if microbatches < 1:
         raise ValueError(message(WHERE, "microbatches", "be at least 1", microbatches))
-    measure = _measure(loss, metrics, class_weights)
+    of_class = None if class_weights is None else np.asarray(class_weights)
 
     def gradients(params: Tree, state: Tree, opt_state: Tree, batch: Any, key: Array) -> _Gradients:
         x, y, weights = split_batch(WHERE, batch)
 
-        def objective(params: Tree) -> tuple[Array, tuple[Tree, Logs, Logs]]:
+        def objective(params: Tree) -> tuple[Array, tuple[Any, Tree, _Measured]]:
             predictions, new_state = model.apply(params, state, x, key=key, training=True)
-            means, counts = measure(predictions, y, weights)
-            total = means["loss"]
+            measured = {"loss": _mean(loss(predictions, y), weights, y, of_class)}
+            total, count = measured["loss"]
             if regularizer is not None:
-                means["penalty"], counts["penalty"] = regularizer(params), counts["loss"]
-                total = total + means["penalty"]
-            return scale_loss(total, opt_state), (new_state, means, counts)
+                measured["penalty"] = (regularizer(params), count)
+                total = total + measured["penalty"][0]
+            return scale_loss(total, opt_state), (predictions, new_state, measured)
 
-        (_, (state, means, counts)), grads = value_and_grad(objective, has_aux=True)(params)
-        return _Gradients(grads, state, means, counts)
+        (_, (predictions, state, measured)), grads = value_and_grad(objective, has_aux=True)(params)
+        for name, metric in metrics.items():
+            measured[name] = _mean(metric(predictions, y), weights)
+        means = {name: mean for name, (mean, _) in measured.items()}
+        return _Gradients(grads, state, means, {name: count for name, (_, count) in measured.items()})
 
     def step(train_state: TrainState, batch: Any) -> tuple[TrainState, Logs]:
         key, step_key = random.split(train_state.key)
@@ -126,24 +130,15 @@ class _Gradients(NamedTuple):
     counts: Logs
 
 
-def _measure(
-    loss: PerExample, metrics: Mapping[str, PerExample], class_weights: Any
-) -> Callable[[Any, Any, Array | None], tuple[Logs, Logs]]:
-    """Return the function that gives the mean of each measure, and the sum of its weights."""
-
-    def measure(predictions: Any, y: Any, weights: Array | None) -> tuple[Logs, Logs]:
-        values = {"loss": loss(predictions, y)}
-        values |= {name: metric(predictions, y) for name, metric in metrics.items()}
-        used = {
-            name: None if weights is None else spread(WHERE, weights, value) for name, value in values.items()
-        }
-        if class_weights is not None:
-            of_loss = spread(WHERE, of_classes(np.asarray(class_weights), y), values["loss"])
-            used["loss"] = of_loss if weights is None else of_loss * used["loss"]
-        pairs = {name: weighted_mean(value, used[name]) for name, value in values.items()}
-        return {name: mean for name, (mean, _) in pairs.items()}, {name: n for name, (_, n) in pairs.items()}
-
-    return measure
+def _mean(
+    values: Array, weights: Array | None, y: Any = None, class_weights: Array | None = None
+) -> tuple[Array, Array]:
+    """Return the mean of a measure and the sum of what its values count."""
+    counts = None if weights is None else spread(WHERE, weights, values)
+    if class_weights is not None:
+        of_classes = spread(WHERE, class_counts(class_weights, y), values)
+        counts = of_classes if counts is None else of_classes * counts
+    return weighted_mean(values, counts)
 
 
 def _in_parts(

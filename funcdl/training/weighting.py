@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from transforms import type_of
+from transforms import at, type_of
 from transforms.errors import message
 from transforms.types import Array
 
@@ -44,13 +44,13 @@ def spread(where: str, weights: Array, values: Array) -> Array:
     return np.broadcast_to(weights.astype(type_of(values).dtype), of_values)
 
 
-def of_classes(class_weights: Array, y: Array) -> Array:
+def class_counts(class_weights: Array, y: Array) -> Array:
     """Return the weight of each example's class: of an index, or of probabilities over the last axis.
 
-    >>> of_classes(np.array([1.0, 3.0]), np.array([1, 0, 1]))
+    >>> class_counts(np.array([1.0, 3.0]), np.array([1, 0, 1]))
     array([3., 1., 3.])
     """
-    return np.take(class_weights, y) if type_of(y).dtype.kind in "iu" else y @ class_weights
+    return at(class_weights)[y].get() if type_of(y).dtype.kind in "iu" else y @ class_weights
 
 
 def weighted_mean(values: Array, weights: Array | None) -> tuple[Array, Array]:
