@@ -2,6 +2,8 @@
 
 import io
 import math
+import re
+import signal
 import sys
 
 import jax
@@ -89,6 +91,25 @@ def test_an_interrupt_gives_the_state_so_far():
     assert (state, history) == (5, {"loss": [0.5, 2.5]})
 
 
+@pytest.mark.parametrize("steps_per_call", [1, 2])
+def test_the_signal_of_ctrl_c_ends_an_epoch_in_its_middle(steps_per_call):
+    def interrupt(own, run):
+        if run.step >= 4:
+            signal.raise_signal(signal.SIGINT)
+        return own, training.Decision()
+
+    def step(state, batch):
+        return state + 1, {"loss": np.float32(1.0)}
+
+    callbacks = [training.Callback(on_step=interrupt)]
+    state, history = training.fit(
+        step, np.int32(0), numbers(6, 2), epochs=9, callbacks=callbacks, steps_per_call=steps_per_call
+    )
+    # The call that was interrupted is not part of the result.
+    assert state == 3
+    assert history == {"loss": [1.0]}
+
+
 def test_an_interrupt_gives_the_best_state_where_early_stopping_keeps_it():
     rule = training.early_stopping(monitor="loss", patience=50)
     assert training.fit(interrupt_at(5), 0, numbers(4, 2), epochs=100, callbacks=[rule]).state == 2
@@ -148,6 +169,8 @@ def test_the_progress_bar_shows_on_a_terminal_or_when_asked(monkeypatch, stream,
         assert "epoch 2/2" in written
         assert "loss=1.5" in written
         assert "4/4" in written
+        # The time that has gone, the time that is left, and the rate.
+        assert re.search(r"\[\d\d:\d\d<\d\d:\d\d, .*(step/s|s/step)", written)
     else:
         assert written == ""
 
