@@ -28,6 +28,7 @@ from funcdl import random as random
 from funcdl import regularizers as regularizers
 from funcdl import text as text
 from funcdl import training as training
+from funcdl import weights as weights
 from transforms import ArrayType as ArrayType
 from transforms import all_gather as all_gather
 from transforms import associative_scan as associative_scan

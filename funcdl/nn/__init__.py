@@ -67,6 +67,8 @@ from funcdl.nn.pooling import max_pool as max_pool
 from funcdl.nn.pooling import min_pool as min_pool
 from funcdl.nn.positions import position_embedding as position_embedding
 from funcdl.nn.positions import sinusoidal_embedding as sinusoidal_embedding
+from funcdl.nn.precision import Policy as Policy
+from funcdl.nn.precision import with_policy as with_policy
 from funcdl.nn.products import bilinear as bilinear
 from funcdl.nn.products import dense_general as dense_general
 from funcdl.nn.products import einsum as einsum

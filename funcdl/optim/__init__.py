@@ -63,6 +63,10 @@ from funcdl.optim.groups import partition as partition
 from funcdl.optim.groups import set_to_zero as set_to_zero
 from funcdl.optim.lookahead import LookaheadState as LookaheadState
 from funcdl.optim.lookahead import lookahead as lookahead
+from funcdl.optim.loss_scale import LossScaleState as LossScaleState
+from funcdl.optim.loss_scale import dynamic_loss_scale as dynamic_loss_scale
+from funcdl.optim.loss_scale import scale_loss as scale_loss
+from funcdl.optim.loss_scale import static_loss_scale as static_loss_scale
 from funcdl.optim.masks import path_mask as path_mask
 from funcdl.optim.muon import ScaleByMuonState as ScaleByMuonState
 from funcdl.optim.muon import muon as muon
@@ -82,6 +86,8 @@ from funcdl.optim.optimizer import chain as chain
 from funcdl.optim.plateau import PlateauState as PlateauState
 from funcdl.optim.plateau import observe_value as observe_value
 from funcdl.optim.plateau import reduce_on_plateau as reduce_on_plateau
+from funcdl.optim.precision import MasterParamsState as MasterParamsState
+from funcdl.optim.precision import master_params as master_params
 from funcdl.optim.projections import constrain as constrain
 from funcdl.optim.projections import project_max_norm as project_max_norm
 from funcdl.optim.projections import project_non_negative as project_non_negative
