@@ -90,7 +90,7 @@ def product_in_jax(sizes: Sizes) -> Step:
 
 
 def product_in_autograd(sizes: Sizes) -> Step:
-    """Return the gradient of the gradient's inner product: autograd's own product takes single arrays only."""
+    """Return the gradient of an inner product; autograd's own product takes single arrays only."""
     params, vector, x, y = product_arguments(sizes)
     gradient = autograd.grad(loss_with(anp))
 
