@@ -114,6 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
     results: dict[str, Any] = {
         "machine": describe(options.threads, packages),
         "backend": options.backend,
+        "tiny": options.quick,
         "workloads": {},
     }
     failed = []

@@ -26,7 +26,7 @@ def draw(results: Mapping[str, Any], workloads: Mapping[str, Workload], path: Pa
     """Write a chart with a row for each workload; its suffix says whether it is SVG or PNG."""
     measured = {name: lines_of(value) for name, value in results["workloads"].items()}
     compared = {name: lines for name, lines in measured.items() if lines[0].contender == OURS}
-    with matplotlib.rc_context({"svg.hashsalt": "funcdl", "font.size": 9}):
+    with matplotlib.rc_context({"svg.hashsalt": "funcdl", "svg.fonttype": "none", "font.size": 9}):
         figure, axes = pyplot.subplots(figsize=(7.5, 1.2 + 0.36 * len(compared)), layout="constrained")
         for contender, (marker, colour) in STYLE.items():
             points = [

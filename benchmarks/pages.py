@@ -16,7 +16,13 @@ CHART = "images/performance.svg"
 
 
 def write_page(results: Mapping[str, Any], workloads: Mapping[str, Workload], docs: Path = DOCS) -> None:
-    """Rewrite the measured part of ``performance.md``, and its chart."""
+    """Rewrite the measured part of ``performance.md``, and its chart.
+
+    Raises:
+        ValueError: the results are those of a quick run, or the page has no markers.
+    """
+    if results["tiny"]:
+        raise ValueError("what the page shows must be measured at full sizes, got those of --quick")
     draw(results, workloads, docs / CHART)
     alt = "How long each contender takes for a step of each workload, in times of funcdl's"
     page = docs / "performance.md"

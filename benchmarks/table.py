@@ -78,6 +78,8 @@ def summary_of(lines: list[Line]) -> Summary:
 def text(results: Mapping[str, Any], workloads: Mapping[str, Workload]) -> str:
     """Return everything that was measured, for a terminal."""
     parts = [about(results)]
+    if results["tiny"]:
+        parts.append("These are tiny sizes, to see that everything runs: the numbers mean nothing.")
     for name, measured in results["workloads"].items():
         workload = workloads[name]
         lines = lines_of(measured)

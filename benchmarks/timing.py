@@ -17,7 +17,8 @@ from transforms import tree
 # A turn counts as disturbed if other processes took more than this share of one core: a thread that waits
 # for another one, whose core is taken, waits for a tick of the scheduler, which is thousands of times longer.
 DISTURBED = 0.15
-ATTEMPTS = 3
+# Seconds before a turn is taken for the first, second, ... time.
+PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)
 
 
 class Turns(NamedTuple):
@@ -42,7 +43,7 @@ def take_turns(
     """Time contenders that take turns, each round in another order.
 
     Before a turn the process is quiet: idle threads of the one before would take the core of a thread of
-    this one. A turn that another process disturbs is taken again, up to three times.
+    this one. A turn that another process disturbs is taken again a while later, up to four times.
 
     Args:
         contenders: what to call, by name; a turn ends when the result of its last call is there.
@@ -55,7 +56,8 @@ def take_turns(
     names = list(contenders)
     for turn in range(rounds):
         for name in rotated(names, turn):
-            for _ in range(ATTEMPTS):
+            for pause in PAUSES:
+                time.sleep(pause)
                 elapsed, share = _turn(contenders[name], counts[name])
                 if share <= DISTURBED:
                     break
