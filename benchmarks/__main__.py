@@ -37,7 +37,7 @@ def parse(arguments: list[str] | None, workloads: dict[str, Workload]) -> argpar
     )
     parser.add_argument("--contenders", help=f"with commas between; of {', '.join(PACKAGES)}")
     parser.add_argument("--rounds", type=int, default=15, help="how often each has its turn (default: 15)")
-    parser.add_argument("--seconds", type=float, default=0.05, help="length of a turn (default: 0.05)")
+    parser.add_argument("--seconds", type=float, default=0.1, help="length of a turn (default: 0.1)")
     parser.add_argument("--skip-fresh", action="store_true", help="measure no memory and no first calls")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs")
     parser.add_argument("--json", type=Path, help="save what was measured")

@@ -19,6 +19,8 @@ from transforms import tree
 DISTURBED = 0.15
 # Seconds before a turn is taken for the first, second, ... time.
 PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)
+# What share of the calls of a turn comes before its clock starts.
+WARM_UP = 0.2
 
 
 class Turns(NamedTuple):
@@ -90,6 +92,9 @@ def _turn(call: Callable[[], object], count: int) -> tuple[float, float]:
     """Return how long a turn took, and what share of a core other processes had in it."""
     gc.collect()
     settle()
+    # After a sleep the first calls are slow: threads wake up, caches fill.
+    for _ in range(int(count * WARM_UP)):
+        wait_for(call())
     neighbours = Neighbours()
     start = time.perf_counter()
     for _ in range(count):

@@ -63,7 +63,7 @@ def test_names_are_those_of_the_table():
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("default")  # PyTorch's compiler warns of its own ways
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore::FutureWarning:torch")
 @pytest.mark.parametrize(("name", "peer"), PAIRS)
 def test_every_workload_is_computed_alike(name, peer):
     pytest.importorskip(contenders.PACKAGES[peer], reason=f"compares with {peer}")
