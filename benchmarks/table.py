@@ -17,7 +17,7 @@ class Line(NamedTuple):
     Attributes:
         contender: its name.
         seconds: median time of a step.
-        ratio: its time in times of ours.
+        ratio: its time in times of ours, or None without ours.
         memory: peak bytes of later calls, or None where it was not measured.
         first_memory: peak bytes of the first call, likewise.
         first_call: seconds of the first call, likewise.
@@ -25,7 +25,7 @@ class Line(NamedTuple):
 
     contender: str
     seconds: float
-    ratio: float
+    ratio: float | None
     memory: float | None = None
     first_memory: float | None = None
     first_call: float | None = None
@@ -50,11 +50,16 @@ class Summary(NamedTuple):
 def lines_of(measured: Mapping[str, Any]) -> list[Line]:
     """Return a line for each contender of a measured workload."""
     medians = {name: statistics.median(values) for name, values in measured["times"].items()}
-    ours = medians.get(OURS, float("nan"))
+    ours = medians.get(OURS)
     fresh = measured.get("fresh", {})
     keys = ("memory", "first_memory", "first_call")
     return [
-        Line(name, seconds, seconds / ours, *(fresh.get(name, {}).get(key) for key in keys))
+        Line(
+            name,
+            seconds,
+            None if ours is None else seconds / ours,
+            *(fresh.get(name, {}).get(key) for key in keys),
+        )
         for name, seconds in medians.items()
     ]
 
@@ -99,7 +104,7 @@ def _row(line: Line) -> tuple[str, ...]:
     return (
         line.contender,
         duration(line.seconds),
-        f"{line.ratio:.2f}",
+        _ratio(line.ratio),
         size(line.memory),
         size(line.first_memory),
         duration(line.first_call),
@@ -108,7 +113,8 @@ def _row(line: Line) -> tuple[str, ...]:
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  " + "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+    padded = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in rows]
+    return [f"  {'  '.join(cells)}".rstrip() for cells in padded]
 
 
 def _verdict(workload: Workload, lines: list[Line]) -> str:
@@ -159,9 +165,9 @@ def _summary_row(workload: Workload, lines: list[Line]) -> str:
         duration(times.get(OURS)),
         summary.fastest or "",
         duration(peer),
-        "" if summary.ratio is None else f"{summary.ratio:.2f}",
+        _ratio(summary.ratio),
         f"{workload.target:g}",
-        "" if summary.memory is None else f"{summary.memory:.2f}",
+        _ratio(summary.memory),
     )
     return f"| {' | '.join(cells)} |"
 
@@ -187,6 +193,10 @@ def size(count: float | None) -> str:
     '3.0 MiB'
     """
     return "" if count is None else f"{count / 2**20:.1f} MiB"
+
+
+def _ratio(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
 
 
 def _three_digits(value: float) -> str:

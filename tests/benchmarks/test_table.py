@@ -58,6 +58,15 @@ def test_text_tells_of_a_target_that_is_missed():
     assert "1.40 times as fast as torch; must be 1.5: does not hold" in table.text(slow, WORKLOADS)
 
 
+def test_text_without_ours_shows_times_alone():
+    shown = table.text(results(times={"torch": [1.0], "jax": [2.0]}, fresh={}), WORKLOADS).splitlines()
+    assert shown[4:] == [
+        "  torch      1.00 s",
+        "  jax        2.00 s",
+        "  no comparison: it takes funcdl and a peer",
+    ]
+
+
 def test_text_tells_of_disturbed_turns():
     assert "3 turns were disturbed by other processes" in table.text(results(disturbed=3), WORKLOADS)
 
