@@ -26,6 +26,31 @@ def test_equals_torch(options):
     assert_same(ours(lambda q, k, v: functional.attention(q, k, v, **options), Q, K, V), expected)
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_additive_equals_torch(masked):
+    torch = import_torch()
+    scale, mask = normal(4, seed=5), MASK if masked else None
+
+    def theirs(q, k, v, scale):
+        scores = (scale * torch.tanh(q.unsqueeze(-2) + k.unsqueeze(-3))).sum(-1)
+        scores = scores.masked_fill(~torch.tensor(MASK), -torch.inf) if masked else scores
+        return torch.einsum("...ij,...jo->...io", scores.softmax(-1), v)
+
+    expected = value_and_gradients(theirs, Q, K, V, scale)
+    got = ours(lambda q, k, v, s: functional.additive_attention(q, k, v, s, mask=mask), Q, K, V, scale)
+    assert_same(got, expected)
+
+
+def test_weights_are_what_values_are_averaged_by():
+    bias = normal(3, 5, 6)
+    weights = functional.attention_weights(Q, K, mask=MASK, bias=bias, scale=0.3)
+    scores = np.where(MASK, 0.3 * np.einsum("bhif,bhjf->bhij", Q, K) + bias, -np.inf)
+    expected = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+    np.testing.assert_allclose(weights, expected, rtol=1e-5, atol=1e-6)
+    y = functional.attention(Q, K, V, mask=MASK, bias=bias, scale=0.3)
+    np.testing.assert_allclose(weights @ V, y, rtol=1e-5, atol=1e-6)
+
+
 def test_causal_equals_torch():
     torch = import_torch()
     f = torch.nn.functional.scaled_dot_product_attention
@@ -49,6 +74,8 @@ def test_a_query_that_sees_nothing_gives_zeros():
 def test_shapes_that_do_not_fit():
     with pytest.raises(ValueError, match=r"attention: query, key and value must have the shapes .* got"):
         functional.attention(Q, K[..., :3], V)
+    with pytest.raises(ValueError, match="additive_attention: query, key, value and scale must have the"):
+        functional.additive_attention(Q, K, V, np.ones(3))
 
 
 @pytest.mark.parametrize(
