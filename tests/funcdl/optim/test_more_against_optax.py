@@ -170,6 +170,14 @@ CASES = {
 
 # Differences of parameters, and polynomials of matrices, for which float32 leaves more than a millionth.
 DOUBLE_CASES = {
+    "scale_by_lbfgs": (
+        optim.chain(optim.scale_by_lbfgs(), optim.scale(-0.01)),
+        optax.chain(optax.scale_by_lbfgs(), optax.scale(-0.01)),
+    ),
+    "scale_by_lbfgs, everything": (
+        optim.chain(optim.scale_by_lbfgs(3, scale_start=False), optim.scale(-0.01)),
+        optax.chain(optax.scale_by_lbfgs(3, scale_init_precond=False), optax.scale(-0.01)),
+    ),
     "muon": (optim.muon(0.1), optax.contrib.muon(0.1)),
     "muon, everything": (
         optim.muon(
