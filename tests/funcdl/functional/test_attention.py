@@ -1,7 +1,9 @@
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from funcdl import functional
+from tests.funcdl.functional import oracles
 from tests.funcdl.nn.by_torch import assert_same, import_torch, ours, value_and_gradients
 from tests.funcdl.nn.laws import normal
 from transforms import grad
@@ -100,6 +102,20 @@ def test_rotary_turns_complex_numbers():
     got = functional.rotary(x, base=100.0)
     assert got.dtype == np.float32
     np.testing.assert_allclose(got, np.concatenate([turned.real, turned.imag], -1), rtol=1e-5, atol=1e-6)
+
+
+def test_rotary_equals_jax_with_complex_numbers():
+    x = normal(2, 5, 6)
+
+    def theirs(x):
+        turned = (x[..., :3] + 1j * x[..., 3:]) * jnp.exp(
+            1j * jnp.arange(5)[:, None] * 100.0 ** (-jnp.arange(3) / 3)
+        )
+        return jnp.concatenate([turned.real, turned.imag], -1)
+
+    got = oracles.ours(lambda x: functional.rotary(x, base=100.0), x)
+    for mine, other in zip(got, oracles.by_jax(theirs, x), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6)
 
 
 def test_rotary_products_depend_on_the_difference_of_positions():
