@@ -61,6 +61,8 @@ from funcdl.optim.groups import freeze as freeze
 from funcdl.optim.groups import masked as masked
 from funcdl.optim.groups import partition as partition
 from funcdl.optim.groups import set_to_zero as set_to_zero
+from funcdl.optim.lbfgs import ScaleByLbfgsState as ScaleByLbfgsState
+from funcdl.optim.lbfgs import scale_by_lbfgs as scale_by_lbfgs
 from funcdl.optim.lookahead import LookaheadState as LookaheadState
 from funcdl.optim.lookahead import lookahead as lookahead
 from funcdl.optim.loss_scale import LossScaleState as LossScaleState
@@ -68,6 +70,11 @@ from funcdl.optim.loss_scale import dynamic_loss_scale as dynamic_loss_scale
 from funcdl.optim.loss_scale import scale_loss as scale_loss
 from funcdl.optim.loss_scale import static_loss_scale as static_loss_scale
 from funcdl.optim.masks import path_mask as path_mask
+from funcdl.optim.minimize import LbfgsState as LbfgsState
+from funcdl.optim.minimize import Minimizer as Minimizer
+from funcdl.optim.minimize import Minimum as Minimum
+from funcdl.optim.minimize import lbfgs as lbfgs
+from funcdl.optim.minimize import minimize as minimize
 from funcdl.optim.muon import ScaleByMuonState as ScaleByMuonState
 from funcdl.optim.muon import muon as muon
 from funcdl.optim.muon import orthogonalize as orthogonalize
