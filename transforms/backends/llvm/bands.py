@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeAlias, TypeVar
 
 from transforms.backends.llvm.contraction import tile_axis
 from transforms.backends.llvm.steps import (
@@ -29,6 +30,7 @@ from transforms.graph.ir import Variable
 from transforms.types import Shape
 
 Splittable: TypeAlias = Kernel | Contraction
+AnyStep = TypeVar("AnyStep", Kernel, Contraction)
 
 # A unit should touch no more bytes than this, or they would not stay in the second cache.
 _UNIT_BYTES = 1 << 19
@@ -39,6 +41,8 @@ _TILED_ROWS = 16
 # Below this many nanoseconds it takes longer to wake another thread than it helps.
 _WORTH_THREADS = 12_000.0
 _FEWEST_UNITS = 8
+# How many times as much as it should a unit may touch for the sake of a contraction of few rows.
+_COARSEST = 4
 # How many steps are looked at for each band, so that a program of many takes no more than that many times as long.
 _WINDOW = 256
 
@@ -103,7 +107,7 @@ def _in_place(step: Splittable, local: tuple[Variable, ...]) -> Splittable:
     return _along_units(step, lambda x, axis: still(x, axis) if x.buffer in local else x)
 
 
-def _along_units(step: Splittable, change: Callable[[Access, int], Access]) -> Splittable:
+def _along_units(step: AnyStep, change: Callable[[Access, int], Access]) -> AnyStep:
     """Return a step with those accesses changed that move along its units, given which of the strides that is."""
     if isinstance(step, Contraction):
         axis = step.outermost
@@ -140,27 +144,38 @@ def _dependencies(steps: Sequence[Step]) -> list[set[int]]:
 
 
 class _Forming:
-    """A band in the making."""
+    """A band in the making.
+
+    Attributes:
+        steps: so far.
+        units: how many units there can be.
+        most: how many units there should be at most.
+        apart: for each buffer whether each unit touches a part of its own.
+    """
 
     def __init__(self, step: Splittable) -> None:
         self.steps = [step]
         self.units = _leading(step)
-        self.apart: dict[Variable, bool] = {}  # whether each unit touches a part of its own
+        self.most = _most_units(step)
+        self.apart: dict[Variable, bool] = {}
         self.written = set(writes(step))
         self._note(step)
 
     def joins(self, step: Splittable) -> bool:
         """Add a step if its units fit those of the others; say whether they do."""
         units = math.gcd(self.units, _leading(step))
-        if units < min(self.units, _FEWEST_UNITS):
+        if units == 1 or units < min(self.units, _FEWEST_UNITS):
             return False
         written = set(writes(step))
         shared = {x for x in reads(step) if x in self.written} | {x for x in written if x in self.apart}
-        if shared:
-            for buffer, apart in _parts(step, units):
-                if buffer in shared and not (apart and self.apart[buffer]):
-                    return False
-        self.units = units
+        parts = list(_parts(step, units))
+        if any(x in shared and not (apart and self.apart[x]) for x, apart in parts):
+            return False
+        most = min(self.most, _most_units(step))
+        size = self._size() + _bytes(x for x, apart in parts if apart and x not in self.apart)
+        if size > _COARSEST * most * _UNIT_BYTES:
+            return False
+        self.units, self.most = units, most
         self.steps.append(step)
         self.written |= written
         self._note(step)
@@ -169,6 +184,10 @@ class _Forming:
     def _note(self, step: Splittable) -> None:
         for buffer, apart in _parts(step, self.units):
             self.apart[buffer] = self.apart.get(buffer, True) and apart
+
+    def _size(self) -> int:
+        """Return the bytes of all that units have a part of."""
+        return _bytes(x for x, apart in self.apart.items() if apart)
 
     def finish(self) -> list[Step]:
         """Return the band, or its steps one by one if units would be of no use."""
@@ -180,20 +199,26 @@ class _Forming:
 
     def _useful_units(self) -> int:
         """Return the fewest units that stay in cache, as long as there is work for all threads."""
-        cost = sum(map(nanoseconds, self.steps))
-        size = sum(x.type.size * x.type.dtype.itemsize for x in self.apart)
-        if cost < _WORTH_THREADS and size < _UNIT_BYTES:
+        size = self._size()
+        if sum(map(nanoseconds, self.steps)) < _WORTH_THREADS and size < _UNIT_BYTES:
             return 1
-        split = [x for x in self.steps if isinstance(x, Contraction) and x.splits_rows]
-        rows = min((math.prod(x.rows) for x in split), default=0)
+        wanted = min(max(size // _UNIT_BYTES, _FEWEST_UNITS), self.most)
         divisors = [n for n in range(1, self.units + 1) if not self.units % n]
-        wanted = max(size // _UNIT_BYTES, _FEWEST_UNITS)
-        if rows:
-            wanted = max(min(wanted, rows // _UNIT_ROWS), 2)
-        tiled = [x for x in split if not tile_axis(x)]
-        if tiled:
-            wanted = max(min(wanted, *(x.rows[0] // _TILED_ROWS for x in tiled)), 2)
         return next((n for n in divisors if n >= wanted), divisors[-1])
+
+
+def _bytes(buffers: Iterable[Variable]) -> int:
+    return sum(x.type.size * x.type.dtype.itemsize for x in buffers)
+
+
+def _most_units(step: Splittable) -> int:
+    """Return how many units a step should have at most, two at least."""
+    if not isinstance(step, Contraction) or not step.splits_rows:
+        return sys.maxsize
+    rows = math.prod(step.rows) // _UNIT_ROWS
+    if not tile_axis(step):
+        rows = min(rows, step.rows[0] // _TILED_ROWS)
+    return max(rows, 2)
 
 
 def split_step(step: Splittable, units: int) -> Splittable:
@@ -202,12 +227,7 @@ def split_step(step: Splittable, units: int) -> Splittable:
         return step
     length = _leading(step) // units
 
-    def along(access: Access, axis: int) -> Access:
-        stride = access.strides[axis]
-        moved = (stride * length, stride)
-        return access._replace(strides=(*access.strides[:axis], *moved, *access.strides[axis + 1 :]))
-
-    split = _along_units(step, along)
+    split = split_accesses(step, length)
     if isinstance(split, Kernel):
         return split._replace(
             shape=(units, length, *step.shape[1:]), reduced=(False, *step.reduced), split=True
@@ -215,6 +235,17 @@ def split_step(step: Splittable, units: int) -> Splittable:
     if step.splits_rows:
         return split._replace(rows=(units, length, *split.rows[1:]), split="rows")
     return split._replace(stack=(units, length, *split.stack[1:]), split="stack")
+
+
+def split_accesses(step: AnyStep, length: int) -> AnyStep:
+    """Return a step whose accesses have two strides for the axis of units: from part to part, and within one."""
+
+    def along(access: Access, axis: int) -> Access:
+        stride = access.strides[axis]
+        moved = (stride * length, stride)
+        return access._replace(strides=(*access.strides[:axis], *moved, *access.strides[axis + 1 :]))
+
+    return _along_units(step, along)
 
 
 def _leading(step: Splittable) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 from transforms.backends.llvm.bands import form_bands
 from transforms.backends.llvm.group import Group
 from transforms.backends.llvm.native import native_form
+from transforms.backends.llvm.partials import in_stages
 from transforms.backends.llvm.steps import (
     Access,
     Contraction,
@@ -72,7 +73,7 @@ class Scheduler:
         outputs = tuple(self.output(x) for x in self.graph.outputs)
         access = {x: whole(x).access for x in self.made}
         steps = [x.kernel(self.stored, access) if isinstance(x, Group) else x for x in self.steps]
-        return Schedule(self.graph.inputs, tuple(self.constants), form_bands(steps, self.returned), outputs)
+        return Schedule(self.graph.inputs, tuple(self.constants), form_bands(in_stages(steps), self.returned), outputs)
 
     def equation(self, equation: Equation) -> None:
         """Add an equation: by its primitive's rule, as an element of a group, or as a call of NumPy."""

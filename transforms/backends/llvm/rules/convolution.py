@@ -70,22 +70,31 @@ def spread_out(
     dilation: tuple[int, ...],
     value: Any,
 ) -> Region:
-    """Return a region with holes between its elements and a rim around them, both filled with a value."""
+    """Return a region with holes between its elements and a rim around them, both filled with a value.
+
+    The new buffer has its axes in the order in which the region has them in memory.
+    """
     if not any(map(any, padding)) and all(step == 1 for step in dilation):
         return x
-    count = len(padding)
-    lengths = x.shape[first_axis : first_axis + count]
-    spread = [dilated(n, step) for n, step in zip(lengths, dilation, strict=True)]
-    sides = [low + n + high for n, (low, high) in zip(spread, padding, strict=True)]
-    shape = (*x.shape[:first_axis], *sides, *x.shape[first_axis + count :])
-    buffer = Variable(ArrayType(shape, x.access.buffer.type.dtype))
-    entries = [full_slice(n) for n in shape]
-    for axis, (n, (low, _), step) in enumerate(zip(spread, padding, dilation, strict=True)):
-        entries[first_axis + axis] = Slice(low, low + n, step)
+    rank, count = len(x.shape), len(padding)
+    entries = [full_slice(n) for n in x.shape]
+    sides = list(x.shape)
+    for axis, ((low, high), step) in enumerate(zip(padding, dilation, strict=True), start=first_axis):
+        n = dilated(x.shape[axis], step)
+        sides[axis] = low + n + high
+        entries[axis] = Slice(low, low + n, step)
+    assert first_axis + count <= rank
+    order = sorted(range(rank), key=lambda axis: -abs(x.access.strides[axis]))
+    place = {axis: k for k, axis in enumerate(order)}
+    buffer = Variable(ArrayType(tuple(sides[axis] for axis in order), x.access.buffer.type.dtype))
+    inside = select(whole(buffer), BasicIndex(tuple(entries[axis] for axis in order)))
+    ordered = x.access._replace(strides=tuple(x.access.strides[axis] for axis in order))
     rim = scheduler.write(value, whole(buffer))
-    scheduler.write(x, select(whole(buffer), BasicIndex(tuple(entries))), after=rim)
+    scheduler.write(Region(ordered, tuple(x.shape[axis] for axis in order)), inside, after=rim)
     scheduler.stored.add(buffer)
-    return scheduler.regions[buffer]
+    access = scheduler.regions[buffer].access
+    strides = tuple(access.strides[place[axis]] for axis in range(rank))
+    return Region(access._replace(strides=strides), tuple(sides))
 
 
 def _contraction(x: Region, kernel: Region, geometry: Geometry, result: Variable) -> Contraction:
