@@ -6,6 +6,7 @@ A family of primitives has one table of cases; `check` runs all laws over a case
 - the staged program has the types of the values, and computes them;
 - forward mode equals differences, reverse mode is its transpose, to second order;
 - a batch equals a loop over its examples, for each set of batched arguments;
+- compiled programs give the same values and pullbacks;
 - float32 arguments give float32 results and derivatives;
 - values and derivatives equal JAX's.
 """
@@ -22,9 +23,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from transforms import jvp, stage, tree, vjp, vmap
+from transforms import jit, jvp, stage, tree, vjp, vmap
 from transforms.checks import check_grads
 from transforms.graph.stage import evaluate
+from transforms.tracer import Tracer
 from transforms.types import is_differentiable, type_of
 
 
@@ -75,6 +77,20 @@ def check(case: Case) -> None:
         check_single_precision(f, case)
     if not isinstance(case.oracle, str):
         check_oracle(f, case)
+    check_compiled(f, case)
+
+
+def check_compiled(f: Callable[..., Any], case: Case) -> None:
+    """Compiled as native code, the function and its pullback give what they give as they are."""
+
+    def both(*args: Any) -> Any:
+        if not case.order:
+            return f(*args)
+        restricted, values = of_floating(f, args)
+        out, pullback = vjp(restricted, *values)
+        return out, pullback(tree.map(np.ones_like, out))
+
+    same(jit(both, backend="llvm")(*case.args), both(*case.args), tolerance=1e-9)
 
 
 def of_floating(f: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Callable[..., Any], tuple[Any, ...]]:
@@ -87,7 +103,9 @@ def of_floating(f: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Callable[
             everything[i] = value
         return f(*everything)
 
-    return restricted, tuple(np.asarray(args[i]) for i in floating)
+    return restricted, tuple(
+        x if isinstance(x, Tracer) else np.asarray(x) for x in (args[i] for i in floating)
+    )
 
 
 def check_values(f: Callable[..., Any], case: Case) -> None:
