@@ -106,11 +106,16 @@ CASES = {
         SEQUENCES,
     ),
     "threshold": Case(nn.serial(functools.partial(nn.threshold, cutoff=0.5)), VECTORS),
+    "with_policy": Case(
+        nn.with_policy(nn.serial(nn.dense(4), nn.batch_norm()), nn.Policy(params="float16")),
+        VECTORS,
+        normal(3, 5),
+    ),
     "lambda_": Case(nn.lambda_(lambda x: x[:, :2], name="first"), VECTORS),
 }
 
 # What `nn` offers besides makers of layers: types, and functions of cells and of parameters.
-NO_MAKERS = {"Cell", "Layer", "merge_lora", "unroll"}
+NO_MAKERS = {"Cell", "Layer", "Policy", "merge_lora", "unroll"}
 MAKERS = sorted(name for name in vars(nn) if callable(getattr(nn, name)) and name not in NO_MAKERS)
 # An activation is a function of one array, and as such a layer.
 FUNCTIONS = [name for name in MAKERS if getattr(nn, name) is getattr(functional, name, None)]
