@@ -147,4 +147,4 @@ def _constant(value: Array) -> str:
 
 
 def _option(value: Any) -> str:
-    return str(value).replace(" ", "")
+    return str(value).replace(" ", "") if type(value) in (tuple, list) else str(value)
