@@ -20,14 +20,23 @@ from transforms.scipy import special as special_forms
 
 # Arguments that most functions take; these want others.
 _SHIFTS = (0.05, 0.35, 0.65)
+# An order or a shape parameter has no derivative; the table says what is true of the argument.
 _SPECIAL: dict[str, Call] = {
-    "betainc": lambda x: special.betainc(x + 1, x.T + 0.5, x),
-    "betaincc": lambda x: special.betaincc(x + 1, x.T + 0.5, x),
-    "betaincinv": lambda x: special.betaincinv(x + 1, x.T + 0.5, x),
+    **{
+        name: lambda x, name=name: getattr(special, name)(1.5, x)
+        for name in (
+            "gammainc", "gammaincc", "gammaincinv", "gammainccinv", "hankel1", "hankel2", "hyp0f1", "iv",
+            "ive", "jv", "kv", "kve", "yv",
+        )
+    },
+    **{
+        name: lambda x, name=name: getattr(special, name)(1.5, 0.5, x)
+        for name in ("betainc", "betaincc", "betaincinv", "hyp1f1")
+    },
     "expn": lambda x: special.expn(2, x),
     "hyp2f1": lambda x: special.hyp2f1(0.5, 1.5, 2.0, x / 2),
     "ndtri_exp": lambda x: special.ndtri_exp(-x),
-}
+}  # fmt: skip
 
 
 def _of_shifted(ufunc: np.ufunc) -> Call:

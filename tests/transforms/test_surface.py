@@ -133,7 +133,9 @@ def test_the_library_in_the_table_is_whole():
         if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
     }
     assert forms <= SCIPY.keys()
-    assert all(f"scipy.special.{u.__name__}" in SCIPY for u in UFUNCS if not hasattr(np, u.__name__))
+    ufuncs = {u.__name__ for u in UFUNCS if not hasattr(np, u.__name__) and not u.__name__.startswith("_")}
+    assert len(ufuncs) > 70
+    assert {f"scipy.special.{name}" for name in ufuncs} <= SCIPY.keys()
     transformations = {
         "axis_index", "check_grads", "checkpoint_name", "eval_shape", "grad", "hessian", "hvp", "jacfwd",
         "jacobian", "jacrev", "jit", "jvp", "linearize", "save_matmuls", "save_names", "save_nothing",
