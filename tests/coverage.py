@@ -1,17 +1,20 @@
-"""Write ``docs/coverage.md``, the table of NumPy's functions: ``python -m tests.coverage``.
+"""Write ``docs/coverage.md``, the table of functions: ``python -m tests.coverage``.
 
-What a transform does with a function is found out by running it on the calls in
-`tests.transforms.surface`.
+What a transform or a backend does with a function is found out by running it on the calls in
+`tests.transforms.surface` and `tests.transforms.library`.
 """
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tests.transforms.library import ENGINE, SCIPY
 from tests.transforms.surface import (
     CONSTANT,
     DIFFERENTIABLE,
@@ -30,13 +33,16 @@ from transforms.errors import ConcreteValueError, NoRuleError, RefusedError
 PAGE = Path(__file__).parent.parent / "docs" / "coverage.md"
 
 INTRODUCTION = """\
-# NumPy functions
+# What works with which function
 
 Every function that NumPy lets a library intercept is a *primitive*, which has rules of its own, or a
 *composition* of primitives, or refused. This page is made by `python -m tests.coverage`, which runs each
-transform on a call of each function: **yes** where it gives the right result, **constant** where the
-derivative is zero wherever it exists, **no** where there is none, and **values** where the shape or the dtype
-of the result depends on values, which `grad` and `jvp` know and `vmap` and `jit` do not.
+transform, and `jit` on each backend (`numpy`, `xla`, `llvm`), on a call of each function: **yes** where it
+gives the right result, **constant** where the derivative is zero wherever it exists, **no** where there is
+none, and **values** where the shape or the dtype of the result depends on values, which `grad` and `jvp` know
+and `vmap` and `jit` do not.
+
+## NumPy
 """
 
 FORMS = """\
@@ -65,16 +71,21 @@ a `TypeError` that says what to write instead.
 """
 
 
-def page() -> str:
-    """Return the text of the page."""
+Outcome = Callable[[str, str, Call], str]
+"""Says what a column of the table has for the function of a name, of which there is a call."""
+
+
+def page(outcome: Outcome | None = None) -> str:
+    """Return the text of the page; what it says of a function comes from ``outcome``, or is found out."""
+    ask = outcome or find_out
     surface = overridable()
-    rows = [line for name in sorted(surface) for line in _row(name, surface[name])]
+    rows = [line for name in sorted(surface) for line in _row(name, surface[name], ask)]
     queries = ", ".join(f"`{name}`" for name in sorted(QUERIES) if name in surface)
     return "\n".join(
         [
             INTRODUCTION,
-            "| function | is a | jvp | vjp | vmap | jit |",
-            "|---|---|---|---|---|---|",
+            f"| function | is a | {' | '.join(COLUMNS)} |",
+            "|---|---|" + "---|" * len(COLUMNS),
             *rows,
             "",
             "These answer questions about a traced array, or make a plain one, and are never traced:",
@@ -86,29 +97,36 @@ def page() -> str:
             "|---|---|---|",
             *_refused(surface),
             "",
+            *_table("SciPy", SCIPY, ask),
+            *_table("The engine's own", ENGINE, ask),
             FORMS,
         ]
     )
 
 
-def _row(name: str, function: Any) -> Iterator[str]:
+def _table(title: str, calls: dict[str, Call], ask: Outcome) -> Iterator[str]:
+    yield from (f"## {title}", "", f"| function | {' | '.join(COLUMNS)} |", "|---|" + "---|" * len(COLUMNS))
+    for name in sorted(calls):
+        yield f"| `{name}` | {' | '.join(ask(name, column, calls[name]) for column in COLUMNS)} |"
+    yield ""
+
+
+def _row(name: str, function: Any, ask: Outcome) -> Iterator[str]:
     if is_refused(function) or name in QUERIES:
         return
     kind = "primitive" if is_primitive(name, function) else "composition"
-    if name in CONSTANT:
-        derivatives = ["constant", "constant"]
-    elif name in WITHOUT_RULE:
-        derivatives = ["no", "no"]
-    else:
-        derivatives = [_outcome(_pushes, DIFFERENTIABLE[name]), _outcome(_pulls, DIFFERENTIABLE[name])]
+    known = {"jvp": "constant", "vjp": "constant"} if name in CONSTANT else {}
     call = (DIFFERENTIABLE | CONSTANT | WITHOUT_RULE)[name]
-    outcomes = [*derivatives, _outcome(_batches, call), _outcome(_compiles, call)]
+    outcomes = [known.get(column) or ask(name, column, call) for column in COLUMNS]
     yield f"| `{name}` | {kind} | {' | '.join(outcomes)} |"
 
 
-def _outcome(attempt: Callable[[Call], str], call: Call) -> str:
+def find_out(name: str, column: str, call: Call) -> str:
+    """Return what is true of a function, by trying."""
     try:
-        return attempt(call)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy's, of casts; and of batches that run as a loop
+            return COLUMNS[column](call)
     except ConcreteValueError:
         return "values"
     except (NoRuleError, RefusedError):
@@ -137,14 +155,39 @@ def _batches(call: Call) -> str:
     return _equal(got, expected)
 
 
-def _compiles(call: Call) -> str:
-    return _equal(jit(lambda x: tree.leaves(call(x)), backend="numpy")(MATRIX), tree.leaves(call(MATRIX)))
+def _compiles(call: Call, backend: str) -> str:
+    return _equal(jit(lambda x: tree.leaves(call(x)), backend=backend)(MATRIX), tree.leaves(call(MATRIX)))
 
 
 def _equal(got: Any, expected: Any) -> str:
     for x, y in zip(got, expected, strict=True):
-        np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(np.asarray(x), y, rtol=1e-9, atol=1e-12)
     return "yes"
+
+
+COLUMNS: dict[str, Callable[[Call], str]] = {
+    "jvp": _pushes,
+    "vjp": _pulls,
+    "vmap": _batches,
+    "numpy": functools.partial(_compiles, backend="numpy"),
+    "xla": functools.partial(_compiles, backend="xla"),
+    "llvm": functools.partial(_compiles, backend="llvm"),
+}
+"""What is found out of a function, by the table's columns."""
+
+# To compile every function for these takes minutes.
+SLOW = ("xla", "llvm")
+
+
+def written() -> dict[tuple[str, str], str]:
+    """Return what the page says, by function and column."""
+    said = {}
+    for line in PAGE.read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| `") and len(cells) > len(COLUMNS):
+            for column, cell in zip(COLUMNS, cells[-len(COLUMNS) :], strict=True):
+                said[cells[0].strip("`"), column] = cell
+    return said
 
 
 def _refused(surface: dict[str, Any]) -> Iterator[str]:
