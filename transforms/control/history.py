@@ -15,21 +15,20 @@ from typing import Any
 import numpy as np
 
 from transforms.primitive import zeros_of
+from transforms.tracer import Opaque
 from transforms.types import Array, ArrayType, Shape
 
 
-class History:
+class History(Opaque):
     """The entries of all steps, in the order in which the loop's first run took these.
+
+    What NumPy's functions give of an array of shape () is the object in it; so it passes for one.
 
     Attributes:
         entries: one array for each step.
     """
 
     __slots__ = ("entries",)
-
-    # What NumPy's functions give of an array of shape () is the object in it; so it passes for one.
-    shape: Shape = ()
-    dtype = np.dtype(object)
 
     def __init__(self, entries: list[Array]) -> None:
         self.entries = entries

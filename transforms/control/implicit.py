@@ -15,9 +15,10 @@ from transforms.boundary import as_array, check_outputs
 from transforms.control.custom_rules import CustomCall, custom_call
 from transforms.control.program import Program, call_program, make_program
 from transforms.errors import TreeMismatchError, message
+from transforms.graph.stage import bind_effect
 from transforms.jvp import jvp
 from transforms.primitive import zeros_of
-from transforms.tracer import Tracer, bind
+from transforms.tracer import Tracer
 from transforms.types import Array, type_of
 from transforms.vjp import vjp
 
@@ -126,7 +127,7 @@ class _System(NamedTuple):
     def run(self, *operands: Array) -> list[Array]:
         """Solve it as one primitive, which has the rules of the solution."""
         call = CustomCall("custom_linear_solve", self._solve, self._forward, self._backward, self._push)
-        return list(bind(custom_call, *operands, call=call))
+        return list(bind_effect(custom_call, *operands, call=call))
 
     def _solve(self, *operands: Array) -> list[Array]:
         matrix, closed_over, _, b = self.split(operands)
@@ -308,7 +309,7 @@ def custom_root(
 
     def push(primals: list[Array], tangents: list[Array]) -> tuple[list[Array], list[Array]]:
         given = primals[:parameters]
-        x = list(bind(custom_call, *primals, call=call))
+        x = list(bind_effect(custom_call, *primals, call=call))
         _, right = jvp(lambda *values: residual(x, values), given, tangents[:parameters])
 
         def derivative(v: Any) -> Any:
@@ -320,4 +321,6 @@ def custom_root(
         return x, tree.leaves(solved)
 
     call = CustomCall("custom_root", root, push=push)
-    return structure.unflatten(bind(custom_call, *residual.captured, *solver.captured, *leaves, call=call))
+    return structure.unflatten(
+        bind_effect(custom_call, *residual.captured, *solver.captured, *leaves, call=call)
+    )

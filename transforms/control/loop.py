@@ -15,8 +15,8 @@ from transforms.control.history import collected, replayed
 from transforms.control.program import Program, call_program, make_program
 from transforms.control.steps import Halves, Parts, halve, push
 from transforms.control.steps import Loop as Loop
+from transforms.graph.stage import bind_effect
 from transforms.primitive import Forward, Primitive, zeros_of
-from transforms.tracer import bind
 from transforms.types import Array, ArrayType, type_of
 
 
@@ -24,7 +24,7 @@ def run_loop(
     loop: Loop, consts: Sequence[Array], carry: Sequence[Array], stacks: Sequence[Array]
 ) -> list[Array]:
     """Bind the primitive; returns the last carry and then the stacked outputs."""
-    return list(bind(replay_p if loop.length is None else scan_p, *consts, *carry, *stacks, loop=loop))
+    return list(bind_effect(replay_p if loop.length is None else scan_p, *consts, *carry, *stacks, loop=loop))
 
 
 def _evaluate(*operands: Array, loop: Loop) -> tuple[Array, ...]:

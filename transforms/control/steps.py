@@ -9,7 +9,6 @@ from transforms.control.program import Program, call_program, make_program
 from transforms.graph.cut import cut
 from transforms.graph.ir import Graph
 from transforms.graph.passes import optimize
-from transforms.graph.passes.dead import has_effect
 from transforms.primitive import zeros_of
 from transforms.types import Array, ArrayType, Shape, is_differentiable, type_of
 
@@ -238,9 +237,7 @@ def _halve(loop: Loop, wanted: tuple[int, ...]) -> Halves:
     step_wanted = tuple(sorted({*wanted, *floating}))
     pulled = loop.program.vjp(step_wanted)
     whole = pulled.forward.graph
-    # What a step does for its effect is done in each step.
-    effects = any(map(has_effect, whole.equations))
-    parts = cut(whole, 0 if effects else loop.consts, 0)
+    parts = cut(whole, loop.consts, 0, effects_wait=True)  # these belong to each step
     prologue = parts.first._replace(inputs=whole.inputs[: loop.consts])
     hoisted = parts.second.inputs[: len(parts.first.outputs)]
     count = len(loop.graph.outputs)

@@ -18,8 +18,8 @@ from transforms.control.loop import choose, pullback_of, spread_out
 from transforms.control.program import Program, call_program, make_program
 from transforms.control.steps import Loop, halve, push
 from transforms.graph.ir import Graph, Variable
+from transforms.graph.stage import bind_effect
 from transforms.primitive import Forward, Primitive
-from transforms.tracer import bind
 from transforms.types import Array, ArrayType, Shape
 
 
@@ -76,7 +76,7 @@ class While(NamedTuple):
 
 def run_while(loop: While, operands: Sequence[Array]) -> list[Array]:
     """Bind the primitive; returns the last carry and the histories."""
-    return list(bind(record_p if loop.examples else while_p, *operands, loop=loop))
+    return list(bind_effect(record_p if loop.examples else while_p, *operands, loop=loop))
 
 
 def _evaluate(*operands: Array, loop: While) -> tuple[Array, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.transforms.control.laws import Case, check, parametrize, same
+from tests.transforms.control.laws import Case, Control, check, parametrize, same
 from transforms import (
     checkpoint,
     cond,
@@ -304,13 +304,17 @@ def test_laws_to_second_order(case):
 
 
 def scalar(x):
-    return np.sum(np.sin(while_loop(lambda v: np.sum(v * v) < 9.0, lambda v: bent(np, v), x)))
+    return np.sum(np.sin(grow_bent(np, Control, x)))
+
+
+def grow_bent_in_python(x):
+    while np.sum(x * x) < 9.0:
+        x = bent(np, x)
+    return x
 
 
 def scalar_in_python(x):
-    while np.sum(x * x) < 9.0:
-        x = bent(np, x)
-    return np.sum(np.sin(x))
+    return np.sum(np.sin(grow_bent_in_python(x)))
 
 
 HESSIANS = {
@@ -345,6 +349,26 @@ def test_third_derivatives_and_transposes_under_jit():
         return vjp(linearize(grad(scalar), x)[1], np.zeros(3))[1](X)[0]
 
     np.testing.assert_allclose(jit(transposed)(X), hessian(scalar_in_python)(X) @ X, rtol=1e-9)
+
+
+def test_two_pullbacks_of_one_loop_are_differentiated():
+    """What the loop has recorded has two readers then, and so two cotangents."""
+
+    def twice(f):
+        def product(x):
+            out, pull = vjp(f, x)
+            return np.sum(pull(out)[0] * pull(np.cos(x))[0])
+
+        return grad(product)
+
+    def loop(x):
+        return grow_bent(np, Control, x)
+
+    expected = twice(grow_bent_in_python)(X)
+    for run in (twice(loop), jit(twice(loop)), twice(jit(loop))):
+        np.testing.assert_allclose(run(X), expected, rtol=1e-9)
+    for run in (vmap(twice(loop)), jit(vmap(twice(loop)))):
+        np.testing.assert_allclose(run(X[None]), expected[None], rtol=1e-9)
 
 
 @pytest.mark.parametrize("second", [hessian, lambda f: jacrev(jacrev(f))], ids=["forward", "reverse"])
