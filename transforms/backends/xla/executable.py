@@ -9,10 +9,11 @@ import jax
 import numpy as np
 
 from transforms.backends.placement import Placement
-from transforms.backends.xla.host import call_on_host
+from transforms.backends.xla.host import HostCalls, call_on_host
 from transforms.backends.xla.interpret import as_inputs, interpret
 from transforms.backends.xla.registry import struct
 from transforms.backends.xla.trajectory import Trajectory, needs_host
+from transforms.backends.xla.waiting import check_threads
 from transforms.control.history import boxed, history_of
 from transforms.control.program import Program, call
 from transforms.graph.ir import Equation, Graph, Variable
@@ -38,16 +39,32 @@ class DeviceExecutable:
         if placement.out_shardings is not None:
             shardings["out_shardings"] = placement.out_shardings
 
+        self._shardings = list(shardings.values())
+        self._calls_host: bool | None = None  # not known before it is traced
         run = _on_host(graph) if needs_host(graph) else lambda inputs: interpret(graph, inputs)
-        self._jitted = jax.jit(
-            lambda *inputs: tuple(run(inputs)), donate_argnums=placement.donated, **shardings
-        )
+
+        def program(*inputs: Array) -> tuple[Array, ...]:
+            with HostCalls() as calls:
+                results = tuple(run(inputs))
+            self._calls_host = calls.any
+            return results
+
+        self._jitted = jax.jit(program, donate_argnums=placement.donated, **shardings)
 
     def __call__(self, *inputs: Array) -> Sequence[Array]:
         """Run the program on NumPy or JAX arrays."""
         with jax.enable_x64(True):
+            if self._calls_host is not False:
+                self._check_threads(inputs)
             results: Sequence[Array] = self._jitted(*inputs)
         return results
+
+    def _check_threads(self, inputs: Sequence[Array]) -> None:
+        if jax.local_device_count() > 1:
+            if self._calls_host is None:
+                self._jitted.trace(*inputs)
+            if self._calls_host:
+                check_threads(jax.tree.leaves([*inputs, *self._shardings]))
 
     def source(self) -> str:
         """Return the program as StableHLO."""
