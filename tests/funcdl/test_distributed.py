@@ -174,8 +174,8 @@ def test_calls_of_the_host_without_a_spare_thread_are_refused():
     """
     text = (
         "jit(backend='xla'): a program that calls the host must run on fewer CPU devices than XLA has "
-        "threads, or it would wait for ever, got 8 devices and 8 threads; set the environment variable PJRT_NPROC=9 "
-        "before JAX starts, or use fewer devices"
+        "threads, or it would wait for ever, got 8 devices and 8 threads; set the environment variable "
+        "PJRT_NPROC=9 before JAX starts, or use fewer devices"
     )
     assert finish(run(code, threads=8)).splitlines()[-2:] == [text, text]
 
