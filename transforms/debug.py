@@ -14,9 +14,9 @@ from transforms.control.callbacks import effect_callback
 def print(format: str, *args: Any, **kwargs: Any) -> None:
     """Print values, also those that are traced, when and as often as the program computes them.
 
-    Under `jit` it prints at each run, under `vmap` for each example, and under `grad` and `jvp` the values
-    themselves; a pullback prints nothing. Without a traced value it prints at once, and values that a branch
-    or a step only captures it prints outside of these: pass them as operands.
+    Under `jit` it prints at each run, in a branch if that is chosen, in a loop at each step, under `vmap` for
+    each example if the values differ, and under `grad` and `jvp` the values themselves; a pullback prints
+    nothing.
 
     Args:
         format: a text with places, as for ``str.format``.

@@ -10,7 +10,7 @@ import numpy as np
 
 from transforms import tree
 from transforms.errors import message
-from transforms.types import Array, is_differentiable, type_of
+from transforms.types import Array, is_floating, type_of
 from transforms.vjp import record
 
 ArgNums = int | Sequence[int]
@@ -128,7 +128,7 @@ def _positions(name: str, positions: tuple[int, ...], count: int) -> tuple[int, 
 def _check_input(name: str, position: int, argument: Any, holomorphic: bool, allow_int: bool) -> None:
     for index, leaf in enumerate(tree.leaves(argument)):
         dtype = leaf.dtype if hasattr(leaf, "dtype") else type_of(leaf).dtype
-        if is_differentiable(dtype) and (dtype.kind == "c" or not holomorphic):
+        if is_floating(dtype) and (dtype.kind == "c" or not holomorphic):
             continue
         if allow_int and dtype.kind in "biu":
             continue
@@ -170,7 +170,7 @@ def _check_output(name: str, out: Any, holomorphic: bool) -> np.dtype[Any]:
     if holomorphic:
         if dtype.kind != "c":
             raise TypeError(message(f"grad({name}, holomorphic=True)", "the output", "be complex", dtype))
-    elif dtype.kind == "c" or not is_differentiable(dtype):
+    elif dtype.kind == "c" or not is_floating(dtype):
         raise TypeError(
             message(
                 f"grad({name})",

@@ -17,6 +17,7 @@ from transforms.control.nans import are_checked, run_in_the_open
 from transforms.control.program import Program, call_program
 from transforms.errors import message
 from transforms.graph.ir import Graph
+from transforms.graph.stage import is_staging
 from transforms.tracer import Tracer, as_operand
 
 
@@ -100,12 +101,13 @@ class Jitted:
         self, traced: Traced, leaves: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Sequence[Any]:
         """Run a program that is not compiled yet, or on leaves that may be something else than arrays."""
-        if traced.captured or any(isinstance(leaf, Tracer) for leaf in leaves):
+        part_of_another = traced.program.has_effect and is_staging()
+        if part_of_another or traced.captured or any(isinstance(leaf, Tracer) for leaf in leaves):
             return call_program(traced.program, self._backend, *leaves, *traced.captured)
         if self._backend in DEVICE_BACKENDS:
             return self._on_device(traced, args, kwargs)(*leaves)  # type: ignore[no-any-return]
         executable = traced.program.compiled(self._backend)
-        if not are_checked():
+        if not (are_checked() or traced.program.has_effect):
             self._executables[traced.program] = executable
         return executable(*map(as_operand, leaves))  # type: ignore[no-any-return]
 

@@ -113,7 +113,7 @@ def as_operand(x: Any) -> Array:
     Raises:
         TypeError: ``x`` is nothing that holds numbers.
     """
-    if isinstance(x, (Tracer, np.ndarray, np.generic, int, float, complex)):
+    if isinstance(x, (Tracer, np.ndarray, np.generic, int, float, complex, Opaque)):
         return x
     array = np.asarray(x)
     if array.dtype.kind not in "biufcV":
@@ -122,6 +122,15 @@ def as_operand(x: Any) -> Array:
             "convert it to an array of numbers first"
         )
     return array
+
+
+class Opaque:
+    """Base of what stands in arrays of dtype object, and is taken for such an array of shape ()."""
+
+    __slots__ = ()
+
+    shape: Shape = ()
+    dtype = np.dtype(object)
 
 
 def _via(function: Callable[..., Any]) -> Any:

@@ -78,11 +78,20 @@ def type_of(x: Array) -> ArrayType:
         return ArrayType(array.shape, array.dtype)
 
 
-def is_differentiable(dtype: np.dtype[Any]) -> bool:
-    """Whether values of this dtype have derivatives: real or complex floating point.
+def is_floating(dtype: np.dtype[Any]) -> bool:
+    """Whether values of this dtype are real or complex floating point numbers.
 
-    >>> is_differentiable(np.dtype("float16")), is_differentiable(np.dtype("int64"))
+    >>> is_floating(np.dtype("float16")), is_floating(np.dtype("int64"))
     (True, False)
     """
     # ml_dtypes' bfloat16 and float8 types register with kind "V" and say so by name.
     return dtype.kind in "fc" or (dtype.kind == "V" and "float" in dtype.name)
+
+
+def is_differentiable(dtype: np.dtype[Any]) -> bool:
+    """Whether values of this dtype have derivatives: numbers in floating point, and histories of loops.
+
+    >>> is_differentiable(np.dtype("float16")), is_differentiable(np.dtype("int64"))
+    (True, False)
+    """
+    return dtype.kind == "O" or is_floating(dtype)

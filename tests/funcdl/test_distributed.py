@@ -63,13 +63,14 @@ one_device = train(jit(step, backend="numpy"), *start(), batches)
 """
 
 
-def run(code, *arguments, devices=8):
+def run(code, *arguments, devices=8, threads=None):
     """Start a process that sees some virtual CPU devices."""
     environment = {
         **os.environ,
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
         "OMP_NUM_THREADS": "1",
+        "PJRT_NPROC": str(devices + 1 if threads is None else threads),
     }
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-c", TRAINING + textwrap.dedent(code), *arguments],
@@ -135,6 +136,20 @@ def test_data_parallel_and_sharded_training():
     on_host = jit(lambda x: special.jv(1.5, x), backend="xla")(distributed.shard_batch(x, distributed.mesh()))
     assert np.array_equal(on_host, special.jv(1.5, x))
 
+    # also within a loop, between sums over all devices, with data that JAX copies in the background
+    from transforms import scan
+
+    big = np.linspace(-1.0, 1.0, 512 * 512).reshape(512, 512)
+
+    def looped(x):
+        def part(carry, scale):
+            return special.j0(carry / np.sum(carry * carry)) * scale, np.sum(carry)
+
+        return scan(part, x, np.array([1.0, 2.0]))[1]
+
+    on_host = jit(looped, backend="xla")(distributed.shard_batch(big, distributed.mesh()))
+    np.testing.assert_allclose(np.asarray(on_host), jit(looped, backend="numpy")(big), rtol=1e-9)
+
     try:
         distributed.mesh({"data": 3})
     except ValueError as error:
@@ -142,6 +157,27 @@ def test_data_parallel_and_sharded_training():
     """
     rule = "the lengths of the axes must multiply to the number of devices, 8, got {'data': 3}"
     assert finish(run(code)).strip().endswith(f"distributed.mesh: {rule}")
+
+
+def test_calls_of_the_host_without_a_spare_thread_are_refused():
+    code = """
+    from scipy import special
+
+    x = distributed.shard_batch(np.linspace(0.1, 2.0, 8), distributed.mesh())
+    on_host = jit(special.j0, backend="xla")
+    on_host(np.ones(8))  # on one device
+    for program in (on_host, jit(special.j1, backend="xla")):
+        try:
+            program(x)
+        except RuntimeError as error:
+            print(error)
+    """
+    text = (
+        "jit(backend='xla'): a program that calls the host must run on fewer CPU devices than XLA has "
+        "threads, or it would wait for ever, got 8 devices and 8 threads; set the environment variable "
+        "PJRT_NPROC=9 before JAX starts, or use fewer devices"
+    )
+    assert finish(run(code, threads=8)).splitlines()[-2:] == [text, text]
 
 
 def test_two_processes():

@@ -67,6 +67,24 @@ class _Guess(NamedTuple):
         return leaves
 
 
+class _Last(NamedTuple):
+    """The program of the call before, if its leaves were arrays: most calls are like that.
+
+    To compare lists takes less time than to hash them.
+
+    Attributes:
+        structure: of the arguments.
+        shapes: of the leaves.
+        dtypes: of the leaves.
+        traced: the program.
+    """
+
+    structure: tree.Structure
+    shapes: list[Any]
+    dtypes: list[Any]
+    traced: Traced
+
+
 def _guess(structure: tree.Structure) -> _Guess | None:
     """Return the guess of a structure, if all its nodes are of the common kinds."""
     dicts: list[tuple[Any, ...]] = []
@@ -108,6 +126,7 @@ class ProgramCache:
         self._static_argnames = static_argnames
         self._programs: dict[Any, Traced] = {}
         self._guess: _Guess | None = None
+        self._last: _Last | None = None
         self.reasons: deque[str] = deque(maxlen=_KEPT_REASONS)
 
     def __len__(self) -> int:
@@ -116,19 +135,32 @@ class ProgramCache:
     def clear(self) -> None:
         """Forget all programs."""
         self._programs.clear()
+        self._last = None
         self.reasons.clear()
 
     def look_up(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Traced, list[Any]]:
         """Return the program for these arguments, traced now if it is the first time, and their leaves."""
         leaves, structure, statics = self._split(args, kwargs)
-        if ARRAYS.issuperset(map(type, leaves)):
-            signature = tuple(map(_shape_and_dtype, leaves))
-        else:
+        if not ARRAYS.issuperset(map(type, leaves)):
             signature = tuple([_signature(self._where, leaf) for leaf in leaves])
-        traced = self._programs.get((structure, signature, statics))
-        if traced is None:
-            traced = self._trace(leaves, structure, signature, statics)
+            return self._known(leaves, structure, signature, statics), leaves
+        last = self._last
+        if (
+            last is not None
+            and structure is last.structure  # as it comes from `_Guess`, where no argument is static
+            and [x.shape for x in leaves] == last.shapes
+            and [x.dtype for x in leaves] == last.dtypes
+        ):
+            return last.traced, leaves
+        signature = tuple(map(_shape_and_dtype, leaves))
+        traced = self._known(leaves, structure, signature, statics)
+        if statics is None and not traced.captured:
+            self._last = _Last(structure, [x.shape for x in leaves], [x.dtype for x in leaves], traced)
         return traced, leaves
+
+    def _known(self, leaves: list[Any], structure: tree.Structure, signature: Any, statics: Any) -> Traced:
+        traced = self._programs.get((structure, signature, statics))
+        return self._trace(leaves, structure, signature, statics) if traced is None else traced
 
     def _split(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any, Any]:
         """Return the leaves and structure of the traced arguments, and the static ones with their places."""

@@ -11,6 +11,7 @@ from transforms import tree
 from transforms.boundary import as_array
 from transforms.control.loop import spread_out
 from transforms.errors import message
+from transforms.graph.stage import bind_effect
 from transforms.primitive import Forward, NoRule, Primitive
 from transforms.tracer import Tracer, bind
 from transforms.types import Array, ArrayType, type_of
@@ -148,12 +149,12 @@ def _evaluate_effect(*operands: Array, callback: Callback) -> tuple[()]:
 
 
 def _jvp_effect(operands: Sequence[Array], tangents: Sequence[Any], callback: Callback) -> Any:
-    bind(debug_callback_p, *operands, callback=callback)
+    bind_effect(debug_callback_p, *operands, callback=callback)
     return (), ()
 
 
 def _vjp_effect(operands: Sequence[Array], wanted: tuple[int, ...], callback: Callback) -> Any:
-    bind(debug_callback_p, *operands, callback=callback)
+    bind_effect(debug_callback_p, *operands, callback=callback)
     return (), lambda cotangents: [None] * len(wanted)
 
 
@@ -165,7 +166,7 @@ def _batch_effect(
             x if axis is None else x[(slice(None),) * axis + (example,)]
             for x, axis in zip(operands, axes, strict=True)
         ]
-        bind(debug_callback_p, *one, callback=callback)
+        bind_effect(debug_callback_p, *one, callback=callback)
     return (), ()
 
 
@@ -184,4 +185,4 @@ debug_callback_p = Primitive(
 def effect_callback(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Call a function for its effect, now if no argument is traced or else where the program runs."""
     call, operands = _callback(function, args, kwargs)
-    bind(debug_callback_p, *operands, callback=call)
+    bind_effect(debug_callback_p, *operands, callback=call)

@@ -12,6 +12,7 @@ from transforms.control.cache import ProgramCache
 from transforms.control.program import Program, call_program
 from transforms.graph.ir import Equation, Graph, Variable
 from transforms.graph.passes import remove_dead
+from transforms.graph.stage import bind_effect
 from transforms.primitive import Forward, Primitive, zeros_of
 from transforms.primitives.declare import elementwise
 from transforms.tracer import Tracer, bind
@@ -79,7 +80,7 @@ class Recipe(NamedTuple):
 
 
 def _run(recipe: Recipe, operands: Sequence[Array]) -> list[Array]:
-    return list(bind(checkpoint_p, *operands, recipe=recipe))
+    return list(bind_effect(checkpoint_p, *operands, recipe=recipe))
 
 
 def _evaluate(*operands: Array, recipe: Recipe) -> tuple[Array, ...]:

@@ -12,8 +12,9 @@ from transforms.boundary import as_array, check_outputs
 from transforms.control.program import Program, call_program, make_program, weak_kind
 from transforms.errors import message
 from transforms.graph.ir import Graph, Variable
+from transforms.graph.stage import bind_effect
 from transforms.primitive import Forward, Primitive, zeros_of
-from transforms.tracer import Tracer, bind
+from transforms.tracer import Tracer
 from transforms.types import Array, ArrayType, is_differentiable, type_of
 
 
@@ -49,7 +50,7 @@ class Branches(NamedTuple):
 
 
 def _run(branches: Branches, index: Array, operands: Sequence[Array]) -> list[Array]:
-    return list(bind(switch_p, index, *operands, branches=branches))
+    return list(bind_effect(switch_p, index, *operands, branches=branches))
 
 
 def _evaluate(index: Array, *operands: Array, branches: Branches) -> tuple[Array, ...]:

@@ -14,8 +14,8 @@ from transforms.boundary import as_array
 from transforms.control.program import Program, make_program
 from transforms.errors import NoRuleError, message
 from transforms.graph.ir import Graph
+from transforms.graph.stage import bind_effect
 from transforms.primitive import Forward, Primitive, zeros_of
-from transforms.tracer import bind
 from transforms.types import Array, ArrayType, is_differentiable, type_of
 from transforms.vjp import vjp
 from transforms.vmap import vmap
@@ -128,7 +128,7 @@ def _batch(
         np.broadcast_to(x, (size, *type_of(x).shape)) if axis is None else np.moveaxis(x, axis, 0)
         for x, axis in zip(operands, axes, strict=True)
     ]
-    outs = bind(custom_call, *batched, call=call.batched())
+    outs = bind_effect(custom_call, *batched, call=call.batched())
     return outs, (0,) * len(outs)
 
 
@@ -195,7 +195,7 @@ class _Custom:
         arguments = _Arguments(
             [type_of(x) for x in leaves], structure, [fixed[i] for i in self._fixed], merged
         )
-        outs = bind(custom_call, *leaves, call=self._rules(flat, arguments, out_structure))
+        outs = bind_effect(custom_call, *leaves, call=self._rules(flat, arguments, out_structure))
         return out_structure[-1].unflatten(outs)
 
     def _flatten_out(self, out: Any, out_structure: list[tree.Structure]) -> list[Array]:

@@ -15,9 +15,10 @@ from transforms.boundary import as_array, check_outputs
 from transforms.control.custom_rules import CustomCall, custom_call
 from transforms.control.program import Program, call_program, make_program
 from transforms.errors import TreeMismatchError, message
+from transforms.graph.stage import bind_effect
 from transforms.jvp import jvp
 from transforms.primitive import zeros_of
-from transforms.tracer import Tracer, bind
+from transforms.tracer import Tracer
 from transforms.types import Array, type_of
 from transforms.vjp import vjp
 
@@ -102,7 +103,7 @@ class _System(NamedTuple):
 
     Attributes:
         product: from what ``A`` depends on, and x, to ``A x``.
-        solver: from what ``A`` depends on, and ``b``, and what it closes over, to x.
+        solver: from what ``A`` depends on, and ``b``, and what it closes over, to x and auxiliary results.
         transposed_solver: the same for the transpose of ``A``, or None.
         counts: the numbers of the first three kinds of operands.
         symmetric: whether ``A`` is its own transpose.
@@ -126,7 +127,7 @@ class _System(NamedTuple):
     def run(self, *operands: Array) -> list[Array]:
         """Solve it as one primitive, which has the rules of the solution."""
         call = CustomCall("custom_linear_solve", self._solve, self._forward, self._backward, self._push)
-        return list(bind(custom_call, *operands, call=call))
+        return list(bind_effect(custom_call, *operands, call=call))
 
     def _solve(self, *operands: Array) -> list[Array]:
         matrix, closed_over, _, b = self.split(operands)
@@ -134,13 +135,14 @@ class _System(NamedTuple):
 
     def _forward(self, *operands: Array) -> tuple[list[Array], list[Array]]:
         outs = self.run(*operands)
-        return outs, [*operands, *outs]
+        return outs, [*operands, *outs[: len(self.split(operands)[3])]]
 
     def _backward(self, residuals: list[Array], cotangents: list[Array]) -> list[Array | None]:
-        count = len(residuals) - len(cotangents)
-        matrix, closed_over, closed_over_transposed, _ = self.split(residuals[:count])
-        x = residuals[count:]
-        solved = self._transposed().run(*matrix, *closed_over_transposed, *closed_over, *cotangents)
+        count = (len(residuals) - sum(self.counts)) // 2
+        end = len(residuals) - count
+        matrix, closed_over, closed_over_transposed, _ = self.split(residuals[:end])
+        x, seeds = residuals[end:], cotangents[:count]
+        solved = self._transposed().run(*matrix, *closed_over_transposed, *closed_over, *seeds)[:count]
         _, pull = vjp(lambda *values: self.product(values, x), *matrix)
         none: list[Array | None] = [None] * (len(closed_over) + len(closed_over_transposed))
         return [*pull([-c for c in solved]), *none, *solved]
@@ -148,10 +150,12 @@ class _System(NamedTuple):
     def _push(self, primals: list[Array], tangents: list[Array]) -> tuple[list[Array], list[Array]]:
         matrix, closed_over, closed_over_transposed, _ = self.split(primals)
         matrix_tangents, _, _, b_tangents = self.split(tangents)
-        x = self.run(*primals)
+        outs = self.run(*primals)
+        x, aux = outs[: len(b_tangents)], outs[len(b_tangents) :]
         _, moved = jvp(lambda *values: self.product(values, x), matrix, matrix_tangents)
         right = [tangent - change for tangent, change in zip(b_tangents, moved, strict=True)]
-        return x, self.run(*matrix, *closed_over, *closed_over_transposed, *right)
+        solved = self.run(*matrix, *closed_over, *closed_over_transposed, *right)[: len(x)]
+        return outs, [*solved, *(zeros_of(type_of(y)) for y in aux)]
 
     def _transposed(self) -> _System:
         """Return the equation ``A^T x = b``."""
@@ -189,6 +193,7 @@ def custom_linear_solve(
     transpose_solve: Solver | None = None,
     *,
     symmetric: bool = False,
+    has_aux: bool = False,
     backend: str = "numpy",
 ) -> Any:
     """Solve a linear equation; its derivatives solve linear equations too, and do not go through the solver.
@@ -201,14 +206,17 @@ def custom_linear_solve(
         solve: ``solve(matvec, b)`` returns x. It is not differentiated.
         transpose_solve: ``transpose_solve(vecmat, c)`` solves with the transpose; reverse mode needs it.
         symmetric: whether ``A`` is its own transpose; ``solve`` serves for both then.
+        has_aux: whether ``solve`` and ``transpose_solve`` return ``(x, aux)``. What is given besides, say the
+            number of steps, is not differentiated.
         backend: what compiles the functions.
 
     Returns:
-        The solution, a tree like ``b``.
+        The solution, a tree like ``b``; or ``(solution, aux)``.
 
     Raises:
         TypeError: it is differentiated in reverse mode without ``transpose_solve``.
         TreeMismatchError: ``matvec`` or a solver returns another tree than ``b``.
+        TypeError: a solver does not return a pair where ``has_aux`` says so.
 
     Source: B. Christianson, Reverse accumulation and attractive fixed points (1994),
     doi:10.1080/10556789408805572.
@@ -228,23 +236,24 @@ def custom_linear_solve(
     def product(matrix: Sequence[Array], x: Sequence[Array]) -> list[Array]:
         return applied(x, matrix)
 
-    def close_solver(solver: Solver, times: Callable[..., list[Array]]) -> _Closed:
+    def close_solver(solver: Solver, times: Callable[..., list[Array]]) -> tuple[_Closed, tree.Structure]:
         def solved(matrix: list[Array], right: Any) -> Any:
             def apply(x: Any) -> Any:
                 return structure.unflatten(times(matrix, [as_array(v) for v in tree.leaves(x)]))
 
             return solver(apply, right)
 
-        closed, solution_structure = _close(where, solved, (applied.captured, example), backend)
-        _check_like(where, getattr(solver, "__name__", "solve"), structure, solution_structure)
-        return closed
+        closed, solution = _close(where, solved, (applied.captured, example), backend)
+        return closed, _check_solution(
+            where, getattr(solver, "__name__", "solve"), structure, solution, has_aux
+        )
 
-    solver = close_solver(solve, product)
-    transposed = None if transpose_solve is None else close_solver(transpose_solve, _transpose(product))
+    solver, solution = close_solver(solve, product)
+    transposed = None if transpose_solve is None else close_solver(transpose_solve, _transpose(product))[0]
     closed_over = [] if transposed is None else transposed.captured
     counts = (len(applied.captured), len(solver.captured), len(closed_over))
     system = _System(product, solver, transposed, counts, symmetric)
-    return structure.unflatten(system.run(*applied.captured, *solver.captured, *closed_over, *leaves))
+    return solution.unflatten(system.run(*applied.captured, *solver.captured, *closed_over, *leaves))
 
 
 def _check_like(where: str, what: str, expected: tree.Structure, got: tree.Structure) -> None:
@@ -252,6 +261,18 @@ def _check_like(where: str, what: str, expected: tree.Structure, got: tree.Struc
         raise TreeMismatchError(
             message(where, f"the output of {what}", f"have the structure {expected}", got)
         )
+
+
+def _check_solution(
+    where: str, what: str, expected: tree.Structure, got: tree.Structure, has_aux: bool
+) -> tree.Structure:
+    """Check what a solver returned; returns its structure."""
+    if has_aux and (got.type is not tuple or got.num_children != 2):
+        raise TypeError(
+            message(where, f"the output of {what}", "be a pair (solution, aux), as has_aux=True says", got)
+        )
+    _check_like(where, what, expected, got.children()[0] if has_aux else got)
+    return got
 
 
 # --- roots
@@ -263,6 +284,7 @@ def custom_root(
     solve: Solver,
     tangent_solve: Solver,
     *,
+    has_aux: bool = False,
     backend: str = "numpy",
 ) -> Any:
     """Find a root, with derivatives by the implicit function theorem instead of going through the solver.
@@ -275,13 +297,16 @@ def custom_root(
         solve: ``solve(f, initial_guess)`` returns the root. It is not differentiated.
         tangent_solve: ``tangent_solve(g, y)`` solves ``g(x) = y`` for a linear ``g``, and serves for the
             transpose of that as well.
+        has_aux: whether ``solve`` returns ``(root, aux)``. What it gives besides, say the number of steps, is
+            not differentiated.
         backend: what compiles the functions.
 
     Returns:
-        The root, a tree like ``initial_guess``.
+        The root, a tree like ``initial_guess``; or ``(root, aux)``.
 
     Raises:
         TreeMismatchError: ``f`` or ``solve`` returns another tree than ``initial_guess``.
+        TypeError: ``solve`` does not return a pair where ``has_aux`` says so.
 
     Source: M. Blondel et al., Efficient and modular implicit differentiation (2022), arXiv:2105.15183.
 
@@ -298,8 +323,8 @@ def custom_root(
     example = structure.unflatten(leaves)
     residual, out_structure = _close("custom_root", f, (example,), backend)
     _check_like("custom_root", "f", structure, out_structure)
-    solver, solution_structure = _close("custom_root", lambda guess: solve(f, guess), (example,), backend)
-    _check_like("custom_root", "solve", structure, solution_structure)
+    solver, solution = _close("custom_root", lambda guess: solve(f, guess), (example,), backend)
+    solution = _check_solution("custom_root", "solve", structure, solution, has_aux)
     parameters = len(residual.captured)
     own = len(solver.captured)
 
@@ -308,7 +333,8 @@ def custom_root(
 
     def push(primals: list[Array], tangents: list[Array]) -> tuple[list[Array], list[Array]]:
         given = primals[:parameters]
-        x = list(bind(custom_call, *primals, call=call))
+        outs = list(bind_effect(custom_call, *primals, call=call))
+        x, aux = outs[: len(leaves)], outs[len(leaves) :]
         _, right = jvp(lambda *values: residual(x, values), given, tangents[:parameters])
 
         def derivative(v: Any) -> Any:
@@ -317,7 +343,9 @@ def custom_root(
 
         minus = structure.unflatten(-r for r in right)
         solved = custom_linear_solve(derivative, minus, tangent_solve, tangent_solve, backend=backend)
-        return x, tree.leaves(solved)
+        return outs, [*tree.leaves(solved), *(zeros_of(type_of(y)) for y in aux)]
 
     call = CustomCall("custom_root", root, push=push)
-    return structure.unflatten(bind(custom_call, *residual.captured, *solver.captured, *leaves, call=call))
+    return solution.unflatten(
+        bind_effect(custom_call, *residual.captured, *solver.captured, *leaves, call=call)
+    )

@@ -11,12 +11,12 @@ import numpy as np
 
 from transforms.control.nans import are_checked
 from transforms.graph.cut import cut
-from transforms.graph.ir import Graph, Variable
+from transforms.graph.ir import Graph, Variable, has_effect
 from transforms.graph.passes import remove_dead, share_common
-from transforms.graph.stage import StageTracer, evaluate, stage_flat
+from transforms.graph.stage import StageTracer, bind_effect, evaluate, stage_flat
 from transforms.jvp import jvp
 from transforms.primitive import Forward, Primitive, zeros_of
-from transforms.tracer import Tracer, bind
+from transforms.tracer import Tracer
 from transforms.types import Array, ArrayType, is_differentiable, type_of
 from transforms.vjp import vjp
 from transforms.vmap import BatchLevel
@@ -28,13 +28,15 @@ class Program:
     Attributes:
         graph: what it computes.
         name: for printing.
+        has_effect: whether it does more than to give results.
     """
 
-    __slots__ = ("_derived", "graph", "name")
+    __slots__ = ("_derived", "graph", "has_effect", "name")
 
     def __init__(self, graph: Graph, name: str) -> None:
         self.graph = graph
         self.name = name
+        self.has_effect = any(map(has_effect, graph.equations))
         self._derived: dict[Any, Any] = {}
 
     def __repr__(self) -> str:
@@ -247,7 +249,7 @@ def _batch(
 
 def call_program(program: Program, backend: str, *operands: Array) -> tuple[Array, ...]:
     """Run a program on operands that may be tracers."""
-    return bind(call, *operands, program=program, backend=backend)  # type: ignore[no-any-return]
+    return bind_effect(call, *operands, program=program, backend=backend)  # type: ignore[no-any-return]
 
 
 def _evaluate_call(*operands: Array, program: Program, backend: str) -> tuple[Array, ...]:

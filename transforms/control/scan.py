@@ -9,8 +9,9 @@ import numpy as np
 
 from transforms import tree
 from transforms.boundary import as_array, check_outputs
-from transforms.control.loop import Loop, entry_type, run_loop
+from transforms.control.loop import entry_type, run_loop
 from transforms.control.program import Program, make_program, weak_kind
+from transforms.control.steps import Loop
 from transforms.errors import message
 from transforms.tracer import Tracer
 from transforms.types import Array, ArrayType, type_of

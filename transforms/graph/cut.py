@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from transforms.graph.ir import Equation, Graph, Operand, Variable
+from transforms.graph.ir import Equation, Graph, Operand, Variable, has_effect
 from transforms.graph.passes import remove_dead
 
 
@@ -24,7 +24,7 @@ class Cut(NamedTuple):
     passed: tuple[int, ...]
 
 
-def cut(graph: Graph, early_inputs: int, early_outputs: int) -> Cut:
+def cut(graph: Graph, early_inputs: int, early_outputs: int, *, effects_wait: bool = False) -> Cut:
     """Cut a program after what does not depend on the inputs that come late.
 
     The edges across the cut are the residuals: each is computed once by the first program and read
@@ -35,13 +35,15 @@ def cut(graph: Graph, early_inputs: int, early_outputs: int) -> Cut:
         early_inputs: how many of its inputs, from the first on, are known early.
         early_outputs: how many of its outputs, from the first on, the first program must give. They must
             not depend on late inputs.
+        effects_wait: whether what has an effect goes to the second program even if it could run early.
     """
     graph = remove_dead(graph)
     late: set[Variable] = set(graph.inputs[early_inputs:])
     first: list[Equation] = []
     second: list[Equation] = []
     for equation in graph.equations:
-        if late.isdisjoint(x for x in equation.operands if isinstance(x, Variable)):
+        waits = effects_wait and has_effect(equation)
+        if not waits and late.isdisjoint(x for x in equation.operands if isinstance(x, Variable)):
             first.append(equation)
         else:
             second.append(equation)

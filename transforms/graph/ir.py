@@ -93,6 +93,13 @@ def nested_graphs(equation: Equation) -> dict[str, Graph]:
     }
 
 
+def has_effect(equation: Equation) -> bool:
+    """Whether an equation, or one of a program that it carries, does more than to give results."""
+    return equation.primitive.effect or any(
+        has_effect(inner) for graph in nested_graphs(equation).values() for inner in graph.equations
+    )
+
+
 def show(graph: Graph, indent: str = "") -> str:
     """Return a program as text, an equation a line.
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextvars import ContextVar, Token
+from typing import Any, Self
 
 import numpy as np
 
 from transforms import tree
 from transforms.boundary import check_outputs
-from transforms.graph.ir import Equation, Graph, Operand, Variable, infer_results
+from transforms.graph.ir import Equation, Graph, Operand, Variable, has_effect, infer_results
 from transforms.primitive import Attributes, Primitive
-from transforms.tracer import Level, Tracer, dispatch
+from transforms.tracer import Level, Tracer, bind, dispatch
 from transforms.types import Array, ArrayType, type_of
 
 
@@ -38,12 +39,20 @@ class StageLevel(Level):
         constants: the variable of each array that the function closes over, by the array's identity.
     """
 
-    __slots__ = ("constants", "equations")
+    __slots__ = ("_outer", "constants", "equations")
 
     def __init__(self) -> None:
         super().__init__("stage")
         self.equations: list[Equation] = []
         self.constants: dict[int, tuple[Variable, Array]] = {}
+
+    def __enter__(self) -> Self:
+        self._outer: Token[StageLevel | None] = _innermost.set(self)
+        return super().__enter__()
+
+    def __exit__(self, *raised: object) -> None:
+        super().__exit__(*raised)
+        _innermost.reset(self._outer)
 
     def operand(self, x: Any) -> Operand:
         """Return what stands for a value in the program."""
@@ -63,6 +72,28 @@ class StageLevel(Level):
         self.equations.append(Equation(results, primitive, mine, attributes))
         tracers = tuple(StageTracer(self, variable) for variable in results)
         return tracers if primitive.multiple else tracers[0]
+
+
+_innermost: ContextVar[StageLevel | None] = ContextVar("the program that is written", default=None)
+
+
+def is_staging() -> bool:
+    """Whether a program is being written in this thread."""
+    return _innermost.get() is not None
+
+
+def bind_effect(primitive: Primitive, *operands: Array, **attributes: Any) -> Any:
+    """Apply a primitive that may have an effect, or carry a program with one.
+
+    The effect belongs where it stands: to the program that is being written, even if none of the operands
+    comes from there.
+    """
+    level = _innermost.get()
+    if level is None or any(isinstance(x, Tracer) and x.level.birth >= level.birth for x in operands):
+        return dispatch(primitive, operands, attributes)
+    if not has_effect(Equation((), primitive, (), attributes)):
+        return dispatch(primitive, operands, attributes)
+    return level.process(primitive, operands, attributes)
 
 
 def stage_flat(f: Callable[..., Any], types: Sequence[Any]) -> Graph:
@@ -147,7 +178,8 @@ def evaluate(graph: Graph, *inputs: Array) -> list[Array]:
         return values[operand] if isinstance(operand, Variable) else operand
 
     for equation in graph.equations:
-        out = dispatch(equation.primitive, [read(x) for x in equation.operands], equation.attributes)
+        apply = bind_effect if equation.primitive.multiple else bind
+        out = apply(equation.primitive, *map(read, equation.operands), **equation.attributes)
         results = out if equation.primitive.multiple else (out,)
         if results and equation.results[0].weak is not None and isinstance(out, (np.ndarray, np.generic)):
             results = (out.item(),)  # a Python number again, which promotes weakly

@@ -25,6 +25,7 @@ from transforms import (
     fori_loop,
     grad,
     hessian,
+    jacrev,
     jit,
     jvp,
     scan,
@@ -265,6 +266,9 @@ PROGRAMS = {
     "grad of scan over while": lambda x: grad(
         lambda x: np.sum(scan(lambda c, t: (grow(c, 1.3 + t)[0] / 50, t), x, np.arange(2.0))[0])
     )(x),
+    "hessian of while": hessian(lambda x: np.sum(np.sin(grow(x, 1.3)[0]))),
+    "reverse over reverse of while": jacrev(jacrev(lambda x: np.sum(np.sin(grow(x, 1.3)[0])))),
+    "vmap of hessian of while": lambda x: vmap(hessian(lambda x: np.sin(grow(x[None], 1.3)[0][0])))(x),
     "scan": running,
     "reversed scan": lambda x: scan(lambda c, t: (c * t + 1, (c, t)), 0.5, x, reverse=True),
     "hessian of scan": hessian(lambda x: np.sum(running(x)[1])),
@@ -299,6 +303,13 @@ def test_transforms_of_a_jitted_function():
     compiled = jit(f, backend="xla")
     same(grad(compiled)(X), grad(f)(X))
     same(vmap(compiled)(MATRIX), vmap(f)(MATRIX))
+    expected = hessian(f)(X)
+    for second in (
+        hessian(compiled),
+        jacrev(jacrev(compiled)),
+        jacrev(jit(grad(compiled), backend="xla")),
+    ):
+        same(second(X), expected, 1e-9)
     same(jit(grad(compiled), backend="numpy")(X), grad(f)(X))
     out, pullback = vjp(compiled, jnp.asarray(X, np.float32))
     assert type(out) is np.ndarray

@@ -5,7 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from transforms import ArrayType, checkpoint, cond, custom_jvp, debug, grad, hessian, jit, jvp, scan, vmap
+from transforms import (
+    ArrayType,
+    checkpoint,
+    cond,
+    custom_jvp,
+    debug,
+    eval_shape,
+    grad,
+    hessian,
+    jit,
+    jvp,
+    scan,
+    stage,
+    vmap,
+    while_loop,
+)
 from transforms.control.callbacks import pure_callback
 from transforms.errors import NoRuleError
 
@@ -146,6 +161,71 @@ def test_what_depends_on_consts_alone_is_done_in_each_step():
 
     grad(f)(2.0)
     assert len(seen) == 3
+
+
+CAPTURED = np.array(7.0)
+
+
+def printing_branch(x, seen):
+    """A branch that looks at what it captures: an array, and a value that is traced outside."""
+
+    def positive(y):
+        debug.callback(seen.append, CAPTURED)
+        debug.callback(seen.append, x)
+        return y * 2
+
+    return cond(x > 0, positive, lambda y: y, x)
+
+
+def printing_loops(x, seen):
+    def step(carry, _):
+        debug.callback(seen.append, CAPTURED)
+        debug.callback(seen.append, x)
+        return carry * 1.5, None
+
+    def again(carry):
+        debug.callback(seen.append, CAPTURED)
+        return carry * 1.5
+
+    return while_loop(lambda c: c < 10 * x, again, scan(step, x, length=2)[0])
+
+
+@pytest.mark.parametrize(
+    "transformed",
+    [lambda f: f, jit, grad, lambda f: jit(grad(f)), lambda f: grad(jit(f)), lambda f: jit(jit(f))],
+    ids=["eager", "jit", "grad", "jit of grad", "grad of jit", "jit of jit"],
+)
+def test_what_is_only_captured_is_seen_where_it_stands(transformed):
+    seen = []
+    run = transformed(lambda x: printing_branch(x, seen))
+    for value, expected in ((2.0, [7.0, 2.0]), (-2.0, []), (3.0, [7.0, 3.0])):
+        seen.clear()
+        run(value)
+        assert list(map(float, seen)) == expected
+    run = transformed(lambda x: printing_loops(x, seen))
+    for value in (2.0, 3.0):
+        seen.clear()
+        run(value)
+        assert list(map(float, seen)) == [7.0, value] * 2 + [7.0] * 4
+
+
+def test_tracing_alone_does_nothing():
+    seen = []
+
+    @jit
+    def f(x):
+        debug.callback(seen.append, CAPTURED)
+        return x
+
+    stage(f)(1.0)
+    eval_shape(f, 1.0)
+    f.lower(1.0)
+    assert not seen
+    jit(lambda x: f(2.0) + x)(1.0)  # the inner call's arguments are known when the outer one is traced
+    jitted = jit(lambda x: f(2.0) + x)
+    for _ in range(3):
+        jitted(1.0)
+    assert len(seen) == 4
 
 
 def test_checkpoint_does_not_do_it_again():

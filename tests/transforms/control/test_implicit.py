@@ -140,6 +140,56 @@ def test_the_guess_has_no_derivative():
     assert grad(f)(1.0) == 0.0
 
 
+def counted(f, x):
+    """Newton's method, and how many steps it took."""
+
+    def step(state):
+        count, x = state
+        return count + 1, x - f(x) * 1e-6 / (f(x + 1e-6) - f(x))
+
+    count, root = while_loop(lambda state: np.abs(f(state[1])) > 1e-12, step, (0, x))
+    return root, {"steps": count, "residual": f(root)}
+
+
+def test_what_solvers_give_besides():
+    def root(p):
+        return custom_root(lambda x: x * x * x - p, 1.0, counted, lambda g, y: y / g(1.0), has_aux=True)
+
+    def steps(p):
+        """The same method in Python."""
+        x, count = 1.0, 0
+        while abs(x * x * x - p) > 1e-12:
+            x, count = x - (x**3 - p) * 1e-6 / ((x + 1e-6) ** 3 - x**3), count + 1
+        return count
+
+    for run in (root, jit(root)):
+        x, aux = run(8.0)
+        np.testing.assert_allclose(x, 2.0, rtol=1e-10)
+        assert aux["steps"] == steps(8.0)
+        np.testing.assert_allclose(grad(lambda p: run(p)[0])(8.0), 8.0 ** (-2 / 3) / 3, rtol=1e-10)  # noqa: B023
+        assert grad(lambda p: run(p)[1]["residual"])(8.0) == 0.0  # noqa: B023
+    ps = np.array([1.0, 8.0, 27.0])
+    roots, aux = vmap(root)(ps)
+    np.testing.assert_allclose(roots, [1, 2, 3], rtol=1e-10)
+    assert aux["steps"].tolist() == [steps(p) for p in ps]
+
+    def solve(matvec, b):
+        return relaxation(matvec, b), np.sum(b * b)
+
+    def solution_and_norm(a, b):
+        return custom_linear_solve(lambda x: np.sin(a) @ x + 3.0 * x, b, solve, solve, has_aux=True)
+
+    for run in (solution_and_norm, jit(solution_and_norm)):
+        same(run(A, B), (solution(A, B), np.sum(B * B)))
+        same(jvp(run, (A, B), (A, B))[1], (jvp(solution, (A, B), (A, B))[1], np.zeros(())))
+        got = grad(lambda a, b: np.sum(np.sin(run(a, b)[0])) + run(a, b)[1], (0, 1))(A, B)  # noqa: B023
+        same(got, grad(objective(solution, np), (0, 1))(A, B))
+    same(
+        jit(hessian(lambda b: np.sum(np.sin(solution_and_norm(A, b)[0]))))(B),
+        hessian(objective(solution, np), 1)(A, B),
+    )
+
+
 def test_closure_convert():
     def f(w, x):
         converted, consts = closure_convert(lambda p: {"out": np.sin(w) * p["x"] * A[0]}, {"x": x})
@@ -167,6 +217,11 @@ def test_closure_convert():
             lambda: custom_linear_solve(lambda x: x, B, lambda _, b: (b,)),
             TreeMismatchError,
             "the output of <lambda>",
+        ),
+        (
+            lambda: custom_root(lambda x: x, 1.0, newton, newton, has_aux=True),
+            TypeError,
+            r"custom_root: the output of solve must be a pair \(solution, aux\), as has_aux=True says",
         ),
         (
             lambda: custom_root(lambda x: (x,), 1.0, newton, newton),

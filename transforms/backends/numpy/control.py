@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from transforms.backends.numpy.writing import Block, as_array, is_array
 from transforms.control.checkpoint import Recipe
 from transforms.control.cond import Branches
-from transforms.control.loop import Loop
 from transforms.control.program import Program
-from transforms.control.while_loop import Reversal, While
+from transforms.control.steps import Loop
+from transforms.control.while_loop import While
 from transforms.graph.ir import Equation, Operand, Variable
+from transforms.types import Shape
 
 
 class Function(NamedTuple):
@@ -126,6 +127,7 @@ def _starts(targets: Sequence[str], starts: Sequence[str]) -> list[str]:
 @_control("scan")
 def _scan(write: Write, texts: Sequence[str], results: Sequence[str], equation: Equation) -> Block:
     loop: Loop = equation.attributes["loop"]
+    assert loop.length is not None
     function = write(loop.program)
     consts, starts, stacks = loop.split(_arrays(texts, equation.operands))
     carried, outputs = results[: loop.carries], results[loop.carries :]
@@ -168,69 +170,89 @@ def _while(write: Write, texts: Sequence[str], results: Sequence[str], equation:
 
 @_control("record")
 def _record(write: Write, texts: Sequence[str], results: Sequence[str], equation: Equation) -> Block:
-    """Write a while loop that also keeps, in a list, what the pullback of each step needs."""
-    reversal: Reversal = equation.attributes["reversal"]
-    loop, pulled = reversal.loop, reversal.pulled
-    condition, forward = write(loop.condition), write(pulled.forward)
+    """Write a while loop that also keeps, in lists, what the steps give."""
+    loop: While = equation.attributes["loop"]
+    condition, step = write(loop.condition), write(loop.step)
     condition_texts, consts, starts = loop.split(_arrays(texts, equation.operands))
-    carried, stack = results[:-1], results[-1]
-    residuals = [f"{stack}_{i}" for i in range(len(pulled.forward.graph.outputs) - len(carried))]
-    passed = [f"{carried[i - len(consts)]}_" for i in pulled.passed if i >= len(consts)]
-    kept = [
+    carried, histories = results[: loop.carries], results[loop.carries :]
+    entries = [f"{history}_entry" for history in histories]
+    lists = [f"{history}_list" for history in histories]
+    kept = _kept(loop, step, [*consts, *carried], entries)
+    call = f"{step.name}({', '.join([*consts, *carried])})"
+    before = [name for name in carried if f"{name}_before" in kept]
+    lines = (
         # What outlives the call must not lie in memory that changes after it.
-        f"np.array({name})" if forward.inputs[len(carried) + i] else name
-        for i, name in enumerate(residuals)
-    ]
-    saved = "".join(f"{name}, " for name in [*kept, *passed])
-    call = f"{forward.name}({', '.join([*consts, *carried])})"
-    lines = [
-        *(f"{target} = np.array({start})" for target, start in zip(carried, starts, strict=True)),
-        f"{stack}_ = []",
+        *(
+            f"{name} = np.array({start})" if name in before else f"{name} = {start}"
+            for name, start in zip(carried, starts, strict=True)
+        ),
+        *(f"{name} = []" for name in lists),
         f"while {condition.name}({', '.join([*condition_texts, *carried])})[0]:",
-        *(f"    {name} = {name.removesuffix('_')}" for name in passed),
-        f"    {_assignment([*carried, *residuals], call)}",
-        f"    {stack}_.append(({saved}))",
-        f"{stack} = np.empty((), object)",
-        f"{stack}[()] = {stack}_",
-        *([f"{stack} = np.broadcast_to({stack}, {reversal.examples})"] if reversal.examples else []),
-    ]
+        *(f"    {name}_before = {name}" for name in before),
+        f"    {_assignment([*carried, *entries], call)}",
+        *(f"    {name}.append({text})" for name, text in zip(lists, kept, strict=True)),
+        *_collected(histories, lists, loop.examples),
+    )
     everything = range(len(carried))
-    _, const_operands, _ = loop.split(equation.operands)
-    now = [[equation.results[i]] for i in everything]
-    shares = _shares(everything, forward, [*([x] for x in const_operands), *now])
-    return Block(tuple(lines), shares=tuple(shares), foreign=_foreign(everything, forward))
+    _, const_operands, carry = loop.split(equation.operands)
+    now = [[x, equation.results[i]] for i, x in enumerate(carry)]
+    shares = _shares(everything, step, [*([x] for x in const_operands), *now])
+    shares += [(i, x) for i, x in enumerate(carry) if isinstance(x, Variable)]
+    return Block(lines, shares=tuple(shares), foreign=_foreign(everything, step), imports=_HISTORIES)
+
+
+_HISTORIES = ("from transforms.control.history import collected, replayed",)
+
+
+def _collected(histories: Sequence[str], lists: Sequence[str], examples: Sequence[Shape]) -> list[str]:
+    return [
+        f"{history} = collected({entries}, {shape})"
+        for history, entries, shape in zip(histories, lists, examples, strict=True)
+    ]
+
+
+def _kept(loop: While, step: Function, arguments: Sequence[str], entries: Sequence[str]) -> list[str]:
+    """Return for each output of a step the text of what is kept of it."""
+    graph = loop.step.graph
+    carried = {x: arguments[i] for i, x in enumerate(graph.inputs) if i >= loop.step_consts}
+    texts = []
+    for position, name in enumerate(entries, start=loop.carries):
+        output = graph.outputs[position]
+        if output in carried:
+            texts.append(f"{carried[output]}_before")
+        else:
+            texts.append(f"np.array({name})" if step.inputs[position] else name)
+    return texts
 
 
 @_control("replay")
 def _replay(write: Write, texts: Sequence[str], results: Sequence[str], equation: Equation) -> Block:
-    """Write a loop that goes back through what `record` has kept."""
-    reversal: Reversal = equation.attributes["reversal"]
-    loop, pulled = reversal.loop, reversal.pulled
-    backward = write(pulled.backward)
-    stack, *others = _arrays(texts, equation.operands)
-    consts, starts = others[: loop.step_consts], others[loop.step_consts :]
-    summed = sum(i < len(consts) for i in reversal.wanted)
-    residuals = len(pulled.forward.graph.outputs) - len(loop.step.graph.outputs)
-    entries = iter(range(residuals, residuals + len(pulled.passed)))
-    arguments = [
-        *(f"saved[{i}]" for i in range(residuals)),
-        *(consts[i] if i < len(consts) else f"saved[{next(entries)}]" for i in pulled.passed),
-        *results[summed:],
+    """Write a loop that goes through what `record` has kept."""
+    loop: Loop = equation.attributes["loop"]
+    function = write(loop.program)
+    consts, starts, histories = loop.split(_arrays(texts, equation.operands))
+    carried, outputs = results[: loop.carries], results[loop.carries :]
+    types = [(t.shape, t.dtype.name) for t in loop.split(loop.program.input_types)[2]]
+    entries = [f"{name}_entry" for name in outputs]
+    lists = [f"{name}_list" for name in outputs]
+    kept = [
+        f"np.array({name})" if function.inputs[i] else name
+        for i, name in enumerate(entries, start=loop.carries)
     ]
-    shares_of_consts = [f"{name}_" for name in results[:summed]]
-    call = f"{backward.name}({', '.join(arguments)})"
-    # The examples of a batch share one list, and some may have none, where another branch ran for them.
-    shared = f"next((entry for entry in np.ravel({stack}) if isinstance(entry, list)), [])"
-    kept = shared if reversal.examples else f"{stack}[()]"
-    lines = [
-        *_starts(results, starts),
-        f"for saved in reversed({kept}):",
-        f"    {_assignment([*shares_of_consts, *results[summed:]], call)}",
-        *(f"    {total} = {total} + {total}_" for total in results[:summed]),
-    ]
-    everything = range(len(results))
-    operands: list[Any] = list(equation.operands[1:])
-    const_operands, start_operands = operands[: loop.step_consts], operands[loop.step_consts :]
-    sources = [x for x in (*const_operands, *start_operands) if isinstance(x, Variable)]
-    shares = [(result, x) for result in everything for x in sources]
-    return Block(tuple(lines), shares=tuple(shares), foreign=_foreign(everything, backward))
+    call = f"{function.name}({', '.join([*consts, *carried, '*saved'])})"
+    lines = (
+        *_starts(carried, starts),
+        *(f"{name} = []" for name in lists),
+        f"for saved in replayed({loop.reverse}, {types}, {', '.join(histories)}):",
+        f"    {_assignment([*carried, *entries], call)}",
+        *(f"    {name}.append({text})" for name, text in zip(lists, kept, strict=True)),
+        *(f"{name}.reverse()" for name in lists if loop.reverse),
+        *_collected(outputs, lists, loop.examples),
+    )
+    everything = range(len(carried))
+    const_operands, carry, stack_operands = loop.split(equation.operands)
+    now = [[x, equation.results[i]] for i, x in enumerate(carry)]
+    sources = [*([x] for x in const_operands), *now, *([x] for x in stack_operands)]
+    shares = _shares(everything, function, sources)
+    shares += [(i, x) for i, x in enumerate(carry) if isinstance(x, Variable)]
+    return Block(lines, shares=tuple(shares), foreign=_foreign(everything, function), imports=_HISTORIES)

@@ -15,7 +15,7 @@ import numpy as np
 from transforms.types import Array, Shape
 
 # What a variable must not be called: the module's own names, and those of Python that it uses.
-_TAKEN = {"np", "i", "int", "own", "range", "stack", "saved", "special", "slice"}
+_TAKEN = {"np", "i", "int", "own", "range", "saved", "special", "slice"}
 
 
 class Module:
@@ -84,7 +84,7 @@ class Module:
         name = self._names[id(value)] = self.name("constant")
         # The caller may write into their array later, but not into one that is read-only.
         array = np.array(value) if np.asarray(value).flags.writeable else np.asarray(value)
-        if array.dtype.kind == "O":
+        if array.dtype.kind == "O" and np.any(array != 0):  # 0 stands for a history of zeros
             self.objects[name] = array
         else:
             self.constants[name] = array
@@ -145,6 +145,8 @@ class Module:
         shape, dtype = array.shape, self.dtype(array.dtype)
         if not array.size:
             return f"np.empty({shape}, {dtype})"
+        if array.dtype.kind == "O":
+            return f"np.zeros({shape}, object)"
         if array.dtype.kind in "biufc":
             if array.size <= 16:
                 return f"np.array({_nested(array.tolist())}, {dtype})"

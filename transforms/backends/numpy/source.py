@@ -205,6 +205,8 @@ class FunctionWriter:
         equation, operands, writing = step
         targets = ", ".join(self.names[result] for result in equation.results)
         if isinstance(writing, Block):
+            for line in writing.imports:
+                self.module.import_line(line)
             for index in writing.arrays:
                 result = equation.results[index]
                 self.lines.append(f"{self.names[result]} = {self._array(result)}")

@@ -63,12 +63,14 @@ class Block(NamedTuple):
         arrays: positions of results that must be arrays to write into before.
         shares: for a result's position, what it may share memory with.
         foreign: positions of results that may share memory with constants of another function.
+        imports: lines that import what the statements use.
     """
 
     lines: tuple[str, ...]
     arrays: tuple[int, ...] = ()
     shares: tuple[tuple[int, Variable], ...] = ()
     foreign: tuple[int, ...] = ()
+    imports: tuple[str, ...] = ()
 
 
 Writing = View | New | Into | Fill | Block

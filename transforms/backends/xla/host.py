@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -41,8 +42,30 @@ HOST_CALLBACKS: dict[str, str] = {
 """Why a primitive has no lowering, by its name."""
 
 
+class HostCalls:
+    """Notes, for the time of a ``with`` block, whether a program that JAX traces calls the host.
+
+    Attributes:
+        any: whether it does.
+    """
+
+    def __enter__(self) -> HostCalls:
+        self.any = False
+        self._outer = _noted.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _noted.reset(self._outer)
+
+
+_noted: ContextVar[HostCalls | None] = ContextVar("whether the host is called", default=None)
+
+
 def call_on_host(equation: Equation, operands: list[Any]) -> Any:
     """Evaluate an equation on the host, in the middle of a program on a device."""
+    calls = _noted.get()
+    if calls is not None:
+        calls.any = True
     primitive, attributes = equation.primitive, equation.attributes
     dtypes = {i: np.dtype(x.dtype) for i, x in enumerate(operands) if hasattr(x, "dtype")}
     types = [variable.type for variable in equation.results]

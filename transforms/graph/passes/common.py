@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from transforms.graph.ir import Graph, Operand, Variable
-from transforms.graph.passes.dead import has_effect
+from transforms.graph.ir import Graph, Operand, Variable, has_effect
 from transforms.types import Array
 
 # Constants of up to so many bytes are compared by value.

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from transforms.graph.ir import Equation, Graph, Variable, nested_graphs
-
-
-def has_effect(equation: Equation) -> bool:
-    """Whether an equation, or one of a program that it carries, does more than to give results."""
-    return equation.primitive.effect or any(
-        has_effect(inner) for graph in nested_graphs(equation).values() for inner in graph.equations
-    )
+from transforms.graph.ir import Equation, Graph, Variable, has_effect
 
 
 def remove_dead(graph: Graph) -> Graph:

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from transforms.graph.ir import Equation, Graph, Operand, Variable, nested_graphs
-from transforms.graph.passes.dead import has_effect
+from transforms.graph.ir import Equation, Graph, Operand, Variable, has_effect, nested_graphs
 from transforms.types import Array, type_of
 
 # A folded array may take so many bytes, unless what it is made of takes more.
