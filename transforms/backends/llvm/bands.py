@@ -39,7 +39,8 @@ _TILED_ROWS = 16
 # Below this many nanoseconds it takes longer to wake another thread than it helps.
 _WORTH_THREADS = 12_000.0
 _FEWEST_UNITS = 8
-# How many steps are looked at for each band, so that a program of many takes no more than that many times as long.
+# How many steps are looked at for each band, so that a program of many takes no more than that many times
+# as long.
 _WINDOW = 256
 
 
@@ -59,12 +60,11 @@ def form_bands(steps: Sequence[Step], returned: set[Variable]) -> tuple[Step, ..
             band = _Forming(step)
             for index in others:
                 other = steps[index]
-                is_ready = isinstance(other, (Kernel, Contraction)) and after[index] <= done
-                if is_ready and band.joins(other):
+                if isinstance(other, (Kernel, Contraction)) and after[index] <= done and band.joins(other):
                     taken.append(index)
                     done.add(index)
             apart[len(formed)] = band.apart
-            formed.extend(band.finish())
+            formed += band.finish()
         else:
             formed.append(step)
         for index in taken:
@@ -80,7 +80,7 @@ def _with_local_buffers(
     for index, step in enumerate(steps):
         for buffer in (*reads(step), *writes(step)):
             touched.setdefault(buffer, set()).add(index)
-    finished = []
+    finished: list[Step] = []
     for index, step in enumerate(steps):
         if isinstance(step, Band) and step.units > 1:
             written = dict.fromkeys(writes(step))
@@ -104,7 +104,7 @@ def _in_place(step: Splittable, local: tuple[Variable, ...]) -> Splittable:
 
 
 def _along_units(step: Splittable, change: Callable[[Access, int], Access]) -> Splittable:
-    """Return a step with those accesses changed that move along its units, given which of the strides that is."""
+    """Return a step with those accesses changed that move along its units, given which stride that is."""
     if isinstance(step, Contraction):
         axis = step.outermost
         right = step.right if step.splits_rows else change(step.right, 0)
@@ -170,7 +170,7 @@ class _Forming:
         for buffer, apart in _parts(step, self.units):
             self.apart[buffer] = self.apart.get(buffer, True) and apart
 
-    def finish(self) -> list[Step]:
+    def finish(self) -> list[Band]:
         """Return the band, or its steps one by one if units would be of no use."""
         units = self._useful_units()
         if units == 1:
@@ -210,9 +210,9 @@ def split_step(step: Splittable, units: int) -> Splittable:
     split = _along_units(step, along)
     if isinstance(split, Kernel):
         return split._replace(
-            shape=(units, length, *step.shape[1:]), reduced=(False, *step.reduced), split=True
+            shape=(units, length, *split.shape[1:]), reduced=(False, *split.reduced), split=True
         )
-    if step.splits_rows:
+    if isinstance(step, Contraction) and step.splits_rows:
         return split._replace(rows=(units, length, *split.rows[1:]), split="rows")
     return split._replace(stack=(units, length, *split.stack[1:]), split="stack")
 

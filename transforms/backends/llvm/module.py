@@ -18,7 +18,8 @@ from transforms.graph.ir import Variable
 _KERNEL_ATTRIBUTES = """attributes #0 = { noinline nounwind "prefer-vector-width"="512" }
 attributes #1 = { noinline nounwind optnone }"""
 
-# What the check of an index leaves behind, and the function that takes it: a length of -1 says that all is well.
+# What the check of an index leaves behind, and the function that takes it: a length of -1 says that all is
+# well.
 _FAILURE = """@failed_index = hidden global i64 0
 @failed_length = hidden global i64 -1
 
@@ -39,8 +40,8 @@ _STAMP = """define i64 @stamp() {
 }"""
 
 
-# Segments have no more steps than this: the time to compile a function grows faster than its length. Those that
-# have so many are not worth optimizing.
+# Segments have no more steps than this: the time to compile a function grows faster than its length. Those
+# that have so many are not worth optimizing.
 _LONG = 256
 # Modules with fewer functions are not divided, and into no more than this.
 _CHUNK = 8
@@ -52,8 +53,8 @@ class Layout(NamedTuple):
 
     Attributes:
         plan: the arena, whose address is the first of the table.
-        slots: the places of other buffers in the table: of constants, inputs, results, and what NumPy gives, in
-            this order.
+        slots: the places of other buffers in the table: of constants, inputs, results, and what NumPy gives,
+            in this order.
     """
 
     plan: Plan
@@ -66,7 +67,8 @@ class Segments(NamedTuple):
     Attributes:
         modules: LLVM; the first has the segments, and the others the functions that these call.
         parts: in order: the number of a segment, or a call of NumPy.
-        timed: the steps whose cycles the code counts, in the order of the counters; none if it does not count.
+        timed: the steps whose cycles the code counts, in the order of the counters; none if it does not
+            count.
     """
 
     modules: tuple[str, ...]
@@ -83,8 +85,9 @@ def write_module(schedule: Schedule, layout: Layout, *, timed: bool = False) -> 
             parts.extend(step for step in steps if isinstance(step, HostCall))
         else:
             native = [step for step in steps if not isinstance(step, HostCall)]
-            for first in range(0, len(native), _LONG):
-                parts.append(writer.segment(native[first : first + _LONG]))
+            parts.extend(
+                writer.segment(native[first : first + _LONG]) for first in range(0, len(native), _LONG)
+            )
     return Segments(writer.modules(), tuple(parts), tuple(writer.timed))
 
 
@@ -102,7 +105,7 @@ class _ModuleWriter:
         self.step_functions: list[str] = []
 
     def modules(self) -> tuple[str, ...]:
-        """Return the modules: one, or if there are many functions more, which can be compiled at the same time."""
+        """Return the modules: one, or if there are many functions more, which can be compiled at once."""
         counters = []
         if self.is_timed:
             self.declarations.add("declare i64 @llvm.readcyclecounter()")

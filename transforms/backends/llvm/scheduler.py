@@ -197,7 +197,7 @@ class Scheduler:
         self.stored.add(buffer)
 
     def own_group(self, shape: Shape, reads: list[Variable]) -> int:
-        """Return the index of a new group over a shape, behind what makes some buffers, that nothing may join."""
+        """Return the index of a new group over a shape, behind what makes buffers, that nothing may join."""
         latest = self.latest.pop(shape, None)
         index = self.group(shape, [], after=max(self.made[x] for x in reads))
         self.latest.pop(shape)

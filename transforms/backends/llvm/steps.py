@@ -67,7 +67,7 @@ class Check(NamedTuple):
 
 
 class Gather(NamedTuple):
-    """The element at an access, moved by indices: for each of them its value, and the stride that it multiplies."""
+    """The element at an access, moved by indices: for each its value, and the stride that it multiplies."""
 
     access: Access
     indices: tuple[tuple[int, int], ...]
@@ -127,8 +127,8 @@ class Kernel(NamedTuple):
 class Contraction(NamedTuple):
     """Sums of products, ``out[s, r, c] = sum over i of left[s, r, i] * right[s, i, c]``.
 
-    A matrix product has one axis of each kind; in a convolution the rows are the places and the examples, and the
-    sum runs over the window and the channels.
+    A matrix product has one axis of each kind; in a convolution the rows are the places and the examples, and
+    the sum runs over the window and the channels.
 
     Attributes:
         stack: lengths of the axes that all three have.
@@ -139,8 +139,8 @@ class Contraction(NamedTuple):
         right: with a stride for each axis of stack and inner, and for the columns.
         out: with a stride for each axis of stack and rows, and for the columns.
         dtype: float32 or float64.
-        split: of which axes, "stack" or "rows", one call does one index of the first, which is outermost in ``out``;
-            of neither, if it is empty. Rows are then more than one axis.
+        split: of which axes, "stack" or "rows", one call does one index of the first, which is outermost in
+            ``out``; of neither, if it is empty. Rows are then more than one axis.
     """
 
     stack: Shape
@@ -155,7 +155,7 @@ class Contraction(NamedTuple):
 
     @property
     def outermost(self) -> int:
-        """The outermost axis of ``out``: 0 for the first of the stack, or the number of the first of the rows."""
+        """The outermost axis of ``out``: 0 for the first of the stack, or the number of the first of rows."""
         count = len(self.stack)
         if self.split:
             return 0 if self.split == "stack" else count
@@ -189,15 +189,15 @@ class HostCall(NamedTuple):
 class Band(NamedTuple):
     """Kernels and contractions that run unit by unit: all of them for one unit, then for the next.
 
-    A unit is one index of the first axis that all steps have. What a step reads of an earlier one's result for a
-    unit was computed for that unit, so that it is still in cache, and units may run at the same time.
+    A unit is one index of the first axis that all steps have. What a step reads of an earlier one's result
+    for a unit was computed for that unit, so that it is still in cache, and units may run at the same time.
 
     Attributes:
         steps: in order.
         units: how many there are.
         parallel: whether it is worth while to run units at the same time.
-        local: buffers that nothing else touches. Each thread has room for one unit's part of these, so that they
-            are in cache; their accesses do not move along the units.
+        local: buffers that nothing else touches. Each thread has room for one unit's part of these, so that
+            they are in cache; their accesses do not move along the units.
     """
 
     steps: tuple[Kernel | Contraction, ...]
@@ -304,7 +304,8 @@ def writes(step: Step) -> Iterator[Variable]:
 
 
 def _written(kernel: Kernel) -> list[Access]:
-    return [x.access for x in (*kernel.stores, *kernel.reductions, *kernel.scatters)]
+    written: tuple[Store | Reduce | Scatter, ...] = (*kernel.stores, *kernel.reductions, *kernel.scatters)
+    return [x.access for x in written]
 
 
 # --- as text

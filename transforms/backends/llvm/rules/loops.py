@@ -67,9 +67,7 @@ def repeat(scheduler: Scheduler, equation: Equation) -> bool:
     return True
 
 
-def _invariants(
-    scheduler: Scheduler, divided: Divided, step: Graph, consts: list[Region]
-) -> list[Region]:
+def _invariants(scheduler: Scheduler, divided: Divided, step: Graph, consts: list[Region]) -> list[Region]:
     """Add what does not change from step to step; return what the steps read of it."""
     if divided.invariant:
         for variable, value in step.constants:
