@@ -16,20 +16,10 @@ import numpy as np
 import torch
 
 from benchmarks.timing import environment, medians, report
+from benchmarks.workloads.eager_chain import chain
 from transforms import value_and_grad
 
 RATE = 0.1
-
-
-def chain(xp: Any) -> Callable[[Any], Any]:
-    """Return a function of 100 elementwise operations."""
-
-    def f(x: Any) -> Any:
-        for _ in range(25):
-            x = xp.tanh(xp.sin(x * 1.01) + x)
-        return xp.sum(x)
-
-    return f
 
 
 def chain_contenders() -> dict[str, Callable[[], Any]]:

@@ -13,9 +13,11 @@ refuse_foreign_engine()
 from funcdl import audio as audio
 from funcdl import augment as augment
 from funcdl import checkpoints as checkpoints
+from funcdl import costs as costs
 from funcdl import data as data
 from funcdl import datasets as datasets
 from funcdl import distributed as distributed
+from funcdl import drawing as drawing
 from funcdl import export as export
 from funcdl import functional as functional
 from funcdl import initializers as initializers
@@ -26,8 +28,14 @@ from funcdl import optim as optim
 from funcdl import plot as plot
 from funcdl import random as random
 from funcdl import regularizers as regularizers
+from funcdl import summaries as summaries
 from funcdl import text as text
 from funcdl import training as training
+from funcdl import weights as weights
+from funcdl.costs import count_flops as count_flops
+from funcdl.drawing import dot as dot
+from funcdl.drawing import draw as draw
+from funcdl.summaries import summary as summary
 from transforms import ArrayType as ArrayType
 from transforms import all_gather as all_gather
 from transforms import associative_scan as associative_scan

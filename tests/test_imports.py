@@ -39,7 +39,7 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 HOMES = {
     "jax": ("transforms/backends/xla", "funcdl/export"),
     "llvmlite": ("transforms/backends/llvm",),
-    "matplotlib": ("funcdl/plot.py",),
+    "matplotlib": ("funcdl/plot",),
     "optax": (),
     "torch": (),
 }

@@ -24,8 +24,10 @@ from funcdl.functional.activations import squareplus as squareplus
 from funcdl.functional.activations import tanh as tanh
 from funcdl.functional.activations import tanh_shrink as tanh_shrink
 from funcdl.functional.activations import threshold as threshold
+from funcdl.functional.attention import additive_attention as additive_attention
 from funcdl.functional.attention import alibi_bias as alibi_bias
 from funcdl.functional.attention import attention as attention
+from funcdl.functional.attention import attention_weights as attention_weights
 from funcdl.functional.attention import causal_mask as causal_mask
 from funcdl.functional.convolution import conv as conv
 from funcdl.functional.convolution import conv_transpose as conv_transpose

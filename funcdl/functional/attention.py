@@ -55,6 +55,35 @@ def attention(
                 f"{query.shape}, {key.shape}, {value.shape}",
             )
         )
+    return attention_weights(query, key, mask=mask, bias=bias, causal=causal, scale=scale) @ value
+
+
+def attention_weights(
+    query: Array,
+    key: Array,
+    *,
+    mask: Array | None = None,
+    bias: Array | None = None,
+    causal: bool = False,
+    scale: float | None = None,
+) -> Array:
+    """How much each query looks at each key in `attention`: ``softmax(scale * query @ key.T + bias)``.
+
+    Args:
+        query: array of shape ``(..., length, features)``.
+        key: array of shape ``(..., memory, features)``.
+        mask: as in `attention`.
+        bias: as in `attention`.
+        causal: as in `attention`.
+        scale: as in `attention`.
+
+    Returns:
+        An array of shape ``(..., length, memory)``; a row sums to 1, or to 0 if its query sees no key.
+
+    >>> attention_weights(np.eye(2), np.eye(2), causal=True).round(2)
+    array([[1.  , 0.  ],
+           [0.33, 0.67]])
+    """
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
     scores = (query * factor) @ np.swapaxes(key, -1, -2)
     if bias is not None:
@@ -62,12 +91,57 @@ def attention(
     if causal:
         seen = causal_mask(query.shape[-2], key.shape[-2])
         mask = seen if mask is None else mask & seen
+    return _masked_softmax(scores, mask)
+
+
+def additive_attention(
+    query: Array, key: Array, value: Array, scale: Array, *, mask: Array | None = None
+) -> Array:
+    """Attention by a small network: ``softmax(sum(scale * tanh(query[i] + key[j]))) @ value``.
+
+    Args:
+        query: array of shape ``(..., length, features)``.
+        key: array of shape ``(..., memory, features)``.
+        value: array of shape ``(..., memory, outputs)``.
+        scale: array of shape ``(features,)``: the network's last weights.
+        mask: booleans that broadcast to ``(..., length, memory)``: where they are False, a query does not
+            see a key. A query that sees none gives zeros.
+
+    Returns:
+        An array of shape ``(..., length, outputs)``.
+
+    Raises:
+        ValueError: the shapes do not fit each other.
+
+    Source: Bahdanau et al., 2015, "Neural machine translation by jointly learning to align and translate",
+    arXiv:1409.0473.
+
+    >>> x = np.eye(2)
+    >>> additive_attention(x, x, x, np.ones(2)).round(2)
+    array([[0.36, 0.64],
+           [0.64, 0.36]])
+    """
+    features = query.shape[-1]
+    if key.shape[-1] != features or scale.shape != (features,) or key.shape[-2] != value.shape[-2]:
+        raise ValueError(
+            message(
+                "additive_attention",
+                "query, key, value and scale",
+                "have the shapes (..., length, features), (..., memory, features), (..., memory, outputs), "
+                "(features,)",
+                f"{query.shape}, {key.shape}, {value.shape}, {scale.shape}",
+            )
+        )
+    scores = np.tanh(query[..., :, None, :] + key[..., None, :, :]) @ scale
+    return _masked_softmax(scores, mask) @ value
+
+
+def _masked_softmax(scores: Array, mask: Array | None) -> Array:
     if mask is None:
-        return softmax(scores) @ value
+        return softmax(scores)
     # A finite number, so that a row of nothing else does not become NaN.
     lowest = float(np.finfo(scores.dtype).min)
-    weights = np.where(mask, softmax(np.where(mask, scores, lowest)), 0)
-    return weights @ value
+    return np.where(mask, softmax(np.where(mask, scores, lowest)), 0)
 
 
 def causal_mask(length: int, memory: int | None = None) -> Array:

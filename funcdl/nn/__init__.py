@@ -26,6 +26,7 @@ from funcdl.nn.activations import squareplus as squareplus
 from funcdl.nn.activations import tanh as tanh
 from funcdl.nn.activations import tanh_shrink as tanh_shrink
 from funcdl.nn.activations import threshold as threshold
+from funcdl.nn.additive import additive_attention as additive_attention
 from funcdl.nn.attention import cross_attention as cross_attention
 from funcdl.nn.attention import self_attention as self_attention
 from funcdl.nn.batch_norm import batch_norm as batch_norm
@@ -40,6 +41,7 @@ from funcdl.nn.cells import simple_rnn_cell as simple_rnn_cell
 from funcdl.nn.cells import stacked_cells as stacked_cells
 from funcdl.nn.combinators import lambda_ as lambda_
 from funcdl.nn.combinators import serial as serial
+from funcdl.nn.conv_lstm import conv_lstm_cell as conv_lstm_cell
 from funcdl.nn.convolution import conv as conv
 from funcdl.nn.convolution import conv_transpose as conv_transpose
 from funcdl.nn.convolution import depthwise_conv as depthwise_conv
@@ -49,6 +51,8 @@ from funcdl.nn.dropout import drop_connect as drop_connect
 from funcdl.nn.dropout import dropout as dropout
 from funcdl.nn.embedding import embedding as embedding
 from funcdl.nn.layer import Layer as Layer
+from funcdl.nn.lora import lora as lora
+from funcdl.nn.lora import merge_lora as merge_lora
 from funcdl.nn.noise import alpha_dropout as alpha_dropout
 from funcdl.nn.noise import gaussian_dropout as gaussian_dropout
 from funcdl.nn.noise import gaussian_noise as gaussian_noise
@@ -67,6 +71,8 @@ from funcdl.nn.pooling import max_pool as max_pool
 from funcdl.nn.pooling import min_pool as min_pool
 from funcdl.nn.positions import position_embedding as position_embedding
 from funcdl.nn.positions import sinusoidal_embedding as sinusoidal_embedding
+from funcdl.nn.precision import Policy as Policy
+from funcdl.nn.precision import with_policy as with_policy
 from funcdl.nn.products import bilinear as bilinear
 from funcdl.nn.products import dense_general as dense_general
 from funcdl.nn.products import einsum as einsum

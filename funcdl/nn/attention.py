@@ -150,7 +150,7 @@ def self_attention(
         params: Tree, state: Tree, x: Any, *, key: Array | None = None, training: bool = False
     ) -> tuple[Array, Tree]:
         x, mask = _with_mask(name, x)
-        _check_sequence(name, x)
+        check_sequence(name, x)
         maps = parts.projections(x.shape[-1])
         query = parts.split(maps["query"](params["query"], x), shared=False)
         keys = parts.split(maps["key"](params["key"], x), shared=True)
@@ -226,8 +226,8 @@ def cross_attention(
         params: Tree, state: Tree, x: Any, *, key: Array | None = None, training: bool = False
     ) -> tuple[Array, Tree]:
         x, memory, mask = with_memory(name, x)
-        _check_sequence(name, x)
-        _check_sequence(name, memory)
+        check_sequence(name, x)
+        check_sequence(name, memory)
         maps = parts.projections(x.shape[-1])
         query = parts.split(maps["query"](params["query"], x), shared=False)
         keys = parts.split(maps["key"](params["key"], memory), shared=True)
@@ -261,8 +261,8 @@ def _with_mask(where: str, x: Any) -> tuple[Any, Any]:
 
 def _init(name: str, parts: _Heads, key: Array, x: Array | ArrayType, memory: Array | ArrayType) -> Tree:
     x_type, memory_type = type_of(x), type_of(memory)
-    _check_sequence(name, x_type)
-    _check_sequence(name, memory_type)
+    check_sequence(name, x_type)
+    check_sequence(name, memory_type)
     width = x_type.shape[-1]
     if parts.features is None and width % parts.queries:
         raise ValueError(
@@ -286,20 +286,35 @@ def _joined_width(parts: _Heads, width: int) -> int:
     return parts.queries * (parts.features or width // parts.queries)
 
 
-def _check_sequence(name: str, x: Array | ArrayType) -> None:
+def check_sequence(name: str, x: Array | ArrayType) -> None:
+    """Check that an input is a batch of sequences.
+
+    Raises:
+        ValueError: it has other than three axes.
+    """
     if len(x.shape) != 3:
         raise ValueError(message(name, "x", "have the shape (batch, length, features)", f"shape {x.shape}"))
 
 
-def _over_heads(name: str, mask: Array | None, batch: int) -> Array | None:
-    """Return a mask with axes for the heads, and for the queries if it has none."""
+def over_queries(name: str, mask: Array | None, batch: int) -> Array | None:
+    """Return a mask of shape ``(batch, length or 1, places)``, from one that may lack the middle axis.
+
+    Raises:
+        ValueError: it has another shape, or does not hold booleans.
+    """
     if mask is None:
         return None
     if mask.ndim not in (2, 3) or mask.dtype != bool or mask.shape[0] != batch:
         raise ValueError(
             message(name, "mask", "hold booleans (batch, places) or (batch, length, places)", type_of(mask))
         )
-    return mask[:, None, None, None, :] if mask.ndim == 2 else mask[:, None, None]
+    return mask[:, None] if mask.ndim == 2 else mask
+
+
+def _over_heads(name: str, mask: Array | None, batch: int) -> Array | None:
+    """Return a mask with axes for the heads, and for the queries if it has none."""
+    seen = over_queries(name, mask, batch)
+    return None if seen is None else seen[:, None, None]
 
 
 def _empty_cache(parts: _Heads, params: Tree, x: Array | ArrayType, length: int) -> Tree:

@@ -10,7 +10,7 @@ import numpy as np
 from funcdl import random
 from funcdl.nn.arguments import fraction, required_key
 from funcdl.nn.kernels import kernels, with_kernels
-from funcdl.nn.layer import Layer, as_layer, no_params
+from funcdl.nn.layer import Layer, as_layer, no_params, within
 from transforms.tree import Tree
 from transforms.types import Array, ArrayType
 
@@ -81,9 +81,10 @@ def drop_connect(layer: Layer | Callable[[Any], Any], rate: float) -> Layer:
     """
     inner = as_layer("drop_connect", layer)
     keep = 1.0 - fraction("drop_connect", "rate", rate)
+    place = "drop_connect/layer"
 
     def init(key: Array, x: Array | ArrayType) -> tuple[Tree, Tree]:
-        params, state = inner.init(key, x)
+        params, state = within(place, inner, inner.init, key, x)
         kernels("drop_connect", inner, params)
         return params, state
 
@@ -91,12 +92,13 @@ def drop_connect(layer: Layer | Callable[[Any], Any], rate: float) -> Layer:
         params: Tree, state: Tree, x: Array, *, key: Array | None = None, training: bool = False
     ) -> tuple[Array, Tree]:
         if not training:
-            return inner.apply(params, state, x)
+            return within(place, inner, inner.apply, params, state, x, key=key, training=False)
         mask_key, inner_key = random.split(required_key("drop_connect", key))
         found = kernels("drop_connect", inner, params)
         keys = random.split(mask_key, len(found))
         masked = {path: _drop(keys[index], found[path], keep) for index, path in enumerate(found)}
-        return inner.apply(with_kernels(params, masked), state, x, key=inner_key, training=True)
+        own = with_kernels(params, masked)
+        return within(place, inner, inner.apply, own, state, x, key=inner_key, training=True)
 
     return Layer(init, apply, "drop_connect", inner.has_state)
 

@@ -11,12 +11,12 @@ from transforms.tree import Tree
 from transforms.types import Array
 
 
-def kernels(where: str, layer: Layer, params: Tree) -> dict[str, Array]:
+def kernels(where: str, layer: Layer | None, params: Tree) -> dict[str, Array]:
     """Return the parameters named ``kernel``, at any depth, by their paths.
 
     Args:
         where: the callable to name in an error.
-        layer: the layer whose parameters they are, for the error.
+        layer: the layer whose parameters they are, for the error, if it is known.
         params: its parameters.
 
     Raises:
@@ -26,9 +26,8 @@ def kernels(where: str, layer: Layer, params: Tree) -> dict[str, Array]:
     leaves = dict(zip(paths, tree.leaves(params), strict=True))
     found = {path: leaf for path, leaf in leaves.items() if path.rsplit("/", 1)[-1] == "kernel"}
     if not found:
-        raise ValueError(
-            message(where, "the layer", "have a kernel", f"{layer.name} with parameters {paths}")
-        )
+        name = "one" if layer is None else layer.name
+        raise ValueError(message(where, "the layer", "have a kernel", f"{name} with parameters {paths}"))
     return found
 
 

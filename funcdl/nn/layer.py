@@ -1,9 +1,11 @@
-"""What a layer is, and how an error inside a model comes to name the layer."""
+"""What a layer is, and how an error inside a model, or who looks at it, comes to know a layer's place."""
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -128,6 +130,37 @@ def _name_of(function: Callable[..., Any]) -> str:
     return name
 
 
+# Who is told of the layers that a model applies; None but inside of `watched`.
+_WATCHER: contextvars.ContextVar[Callable[..., Any] | None] = contextvars.ContextVar("watcher", default=None)
+
+
+@contextlib.contextmanager
+def watched(watcher: Callable[..., Any]) -> Iterator[None]:
+    """Let a function apply the parts of models, in this thread, in place of the models themselves.
+
+    Args:
+        watcher: ``watcher(place, layer, params, state, x, *, key, training) -> (y, state)``, where place is
+            the combinator's name and the layer's place in it, such as "serial/2". It must call
+            ``layer.apply``, which calls the watcher again for the parts of the layer.
+    """
+    token = _WATCHER.set(watcher)
+    try:
+        yield
+    finally:
+        _WATCHER.reset(token)
+
+
+def apply_part(
+    place: str, layer: Layer, params: Tree, state: Tree, x: Any, *, key: Array | None, training: bool
+) -> tuple[Any, Tree]:
+    """Apply a layer on behalf of a combinator, by way of the watcher if there is one."""
+    watcher = _WATCHER.get()
+    if watcher is None:
+        return layer.apply(params, state, x, key=key, training=training)
+    result: tuple[Any, Tree] = watcher(place, layer, params, state, x, key=key, training=training)
+    return result
+
+
 def within(place: str, layer: Layer, function: Callable[..., T], *args: Any, **options: Any) -> T:
     """Call a function on behalf of a layer in a model; an error that it raises gains the layer's path.
 
@@ -142,7 +175,9 @@ def within(place: str, layer: Layer, function: Callable[..., T], *args: Any, **o
         ValueError, TypeError: as the function does, with "serial/2 (dense): ..." for a message.
     """
     try:
-        return function(*args, **options)
+        call: Any = functools.partial(apply_part, place, layer) if function is layer.apply else function
+        result: T = call(*args, **options)
+        return result
     except (ValueError, TypeError) as error:
         text = str(error)
         # A message that begins with the layer's own name, or with a path from it, goes on from there.

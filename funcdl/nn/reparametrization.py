@@ -11,7 +11,7 @@ from funcdl import random
 from funcdl.functional import unit_normalize
 from funcdl.nn.arguments import positive_integer
 from funcdl.nn.kernels import kernels, with_kernels
-from funcdl.nn.layer import Layer, as_layer
+from funcdl.nn.layer import Layer, as_layer, within
 from transforms import stop_gradient
 from transforms.tree import Tree
 from transforms.types import Array, ArrayType
@@ -56,7 +56,7 @@ def spectral_norm(layer: Layer | Callable[[Any], Any], *, iterations: int = 1) -
 
     def init(key: Array, x: Array | ArrayType) -> tuple[Tree, Tree]:
         inner_key, vector_key = random.split(key)
-        params, state = inner.init(inner_key, x)
+        params, state = within("spectral_norm/layer", inner, inner.init, inner_key, x)
         found = kernels("spectral_norm", inner, params)
         keys = random.split(vector_key, len(found))
         vectors = {}
@@ -76,8 +76,9 @@ def spectral_norm(layer: Layer | Callable[[Any], Any], *, iterations: int = 1) -
                 for path, kernel in found.items()
             }
         divided = {path: kernel / _singular_value(kernel, vectors[path]) for path, kernel in found.items()}
-        y, inner_state = inner.apply(
-            with_kernels(params, divided), state["layer"], x, key=key, training=training
+        own = with_kernels(params, divided)
+        y, inner_state = within(
+            "spectral_norm/layer", inner, inner.apply, own, state["layer"], x, key=key, training=training
         )
         return y, {"layer": inner_state, "vectors": vectors}
 
@@ -129,7 +130,7 @@ def weight_norm(layer: Layer | Callable[[Any], Any]) -> Layer:
     inner = as_layer("weight_norm", layer)
 
     def init(key: Array, x: Array | ArrayType) -> tuple[Tree, Tree]:
-        params, state = inner.init(key, x)
+        params, state = within("weight_norm/layer", inner, inner.init, key, x)
         found = kernels("weight_norm", inner, params)
         scale = {path: np.sqrt(np.sum(np.square(_as_matrix(k)), axis=0)) for path, k in found.items()}
         return {"layer": params, "scale": scale}, state
@@ -142,6 +143,7 @@ def weight_norm(layer: Layer | Callable[[Any], Any]) -> Layer:
             path: unit_normalize(kernel, tuple(range(kernel.ndim - 1))) * params["scale"][path]
             for path, kernel in found.items()
         }
-        return inner.apply(with_kernels(params["layer"], scaled), state, x, key=key, training=training)
+        own = with_kernels(params["layer"], scaled)
+        return within("weight_norm/layer", inner, inner.apply, own, state, x, key=key, training=training)
 
     return Layer(init, apply, "weight_norm", inner.has_state)

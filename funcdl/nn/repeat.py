@@ -7,7 +7,7 @@ from typing import Any
 
 from funcdl import random
 from funcdl.nn.arguments import positive_integer
-from funcdl.nn.layer import Layer, as_layer, within
+from funcdl.nn.layer import Layer, apply_part, as_layer, within
 from transforms import scan, vmap
 from transforms.tree import Tree
 from transforms.types import Array
@@ -56,7 +56,7 @@ def repeat(layer: Layer | Callable[[Any], Any], times: int) -> Layer:
 
         def step(x: Any, own: tuple[Tree, Tree, Array | None]) -> tuple[Any, Tree]:
             own_params, own_state, own_key = own
-            return inner.apply(own_params, own_state, x, key=own_key, training=training)
+            return apply_part("repeat/layer", inner, own_params, own_state, x, key=own_key, training=training)
 
         return within("repeat/layer", inner, scan, step, x, (params, state, keys), times)
 

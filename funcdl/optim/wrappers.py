@@ -115,7 +115,7 @@ def apply_if_finite(inner: Optimizer, max_consecutive: int, *, name: str = "appl
     def update(
         grads: Tree, state: ApplyIfFiniteState, params: Tree = None
     ) -> tuple[Tree, ApplyIfFiniteState]:
-        finite = _all_finite(grads)
+        finite = all_finite(grads)
         consecutive = np.where(finite, 0, increment(state.consecutive)).astype(np.int32)
         total = np.where(finite, state.total, increment(state.total))
         accepted = finite | (consecutive > max_consecutive)
@@ -199,6 +199,7 @@ def _as_float64(value: Any) -> Array:
     return np.float64(value) if isinstance(value, float) else value.astype(np.float64)
 
 
-def _all_finite(grads: Tree) -> Array:
+def all_finite(grads: Tree) -> Array:
+    """Return whether every element of a tree is finite, a boolean scalar."""
     flags = [np.all(np.isfinite(grad)) for grad in tree.leaves(grads)]
     return np.all(np.stack(flags)) if flags else np.True_

@@ -8,59 +8,79 @@ from typing import Any
 import numpy as np
 
 from funcdl import data
+from funcdl.metrics import Metric
 from funcdl.nn import Layer
-from funcdl.training.means import RunningMeans
+from funcdl.training.means import Means
 from funcdl.training.step import PerExample
+from funcdl.training.weighting import split_batch, spread, weighted_mean
 from transforms import tree
 from transforms.errors import message
 from transforms.tree import Tree
+from transforms.types import Array
+
+WHERE = "training.evaluate"
 
 
 def evaluate(
     model: Layer,
     params: Tree,
     state: Tree,
-    batches: Iterable[tuple[Any, Any]],
-    metrics: Mapping[str, PerExample],
-) -> dict[str, float]:
-    """Return the mean of each metric over all examples.
+    batches: Iterable[Any],
+    metrics: Mapping[str, PerExample | Metric],
+) -> dict[str, Any]:
+    """Return each metric over all examples.
 
     Args:
         model: the layer, applied with ``training=False``.
         params: its parameters.
         state: its state.
-        batches: the data, ``(x, y)`` at a time.
-        metrics: functions of ``(predictions, y)`` that give one value per example, by name; a loss is one.
+        batches: the data, ``(x, y)`` at a time, or ``(x, y, weights)``.
+        metrics: by name, functions of ``(predictions, y)`` that give one value per example, such as a loss,
+            or accumulators of `funcdl.metrics`.
 
     Returns:
-        The means, by name.
+        By name, the mean over the examples, weighted if they have weights, as a float; of an accumulator, its
+        result.
 
     Raises:
-        ValueError: there is no batch.
+        ValueError: there is no batch, or an accumulator meets weights other than 0 and 1.
 
     >>> from funcdl import losses, nn
     >>> x, y = np.ones((3, 2)), np.zeros((3, 2))
     >>> evaluate(nn.serial(), (), (), data.batches((x, y), 2), {"mse": losses.mse})
     {'mse': 1.0}
     """
-    means = RunningMeans()
+    measures = {name: metric for name, metric in metrics.items() if not isinstance(metric, Metric)}
+    accumulators = {name: metric for name, metric in metrics.items() if isinstance(metric, Metric)}
+    gathered = {name: metric.init() for name, metric in accumulators.items()}
+    means, empty = Means(), True
     for batch in batches:
-        x, y = batch
+        empty = False
+        x, y, weights = split_batch(WHERE, batch)
         predictions, _ = model.apply(params, state, x)
-        values = {name: np.mean(metric(predictions, y)) for name, metric in metrics.items()}
-        means.add(values, batch, "training.evaluate")
-    result = means.result()
-    if metrics and not result:
-        raise ValueError(
-            message(
-                "training.evaluate",
-                "batches",
-                "hold a batch",
-                "none",
-                "a generator gives its batches only once",
-            )
-        )
-    return result
+        for name, measure in measures.items():
+            values = measure(predictions, y)
+            used = None if weights is None else spread(WHERE, weights, values)
+            mean, count = weighted_mean(values, used)
+            means = means.add({name: float(mean)}, float(count))
+        if accumulators and weights is not None:
+            predictions, y = _where_one(weights, (predictions, y))
+        for name, metric in accumulators.items():
+            gathered[name] = metric.update(gathered[name], predictions, y)
+    if metrics and empty:
+        remedy = "a generator gives its batches only once"
+        raise ValueError(message(WHERE, "batches", "hold a batch", "none", remedy))
+    results = {name: metric.result(gathered[name]) for name, metric in accumulators.items()}
+    found = {**means.result(), **results}
+    return {name: found[name] for name in metrics}
+
+
+def _where_one(weights: Array, arrays: Tree) -> Tree:
+    """Return the examples that count; an accumulator knows no other weights than 0 and 1."""
+    if not np.all((weights == 0) | (weights == 1)):
+        other = weights[(weights != 0) & (weights != 1)][0]
+        raise ValueError(message(WHERE, "the weights", "be 0 or 1 where a metric is an accumulator", other))
+    return tree.map(lambda leaf: leaf[weights == 1], arrays)
 
 
 def predict(model: Layer, params: Tree, state: Tree, x: Tree, *, batch_size: int | None = None) -> Tree:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from funcdl.training.early_stopping import Best, EarlyStopping
-from funcdl.training.means import RunningMeans
-from funcdl.training.step import Step
+from funcdl.checkpoints import Folder
+from funcdl.training.callback import Callback, Record, Run, notify
+from funcdl.training.calls import Advance, in_groups, many_at_once, one_by_one
+from funcdl.training.means import EXAMPLES, Means, as_scalars, number_of_examples
+from funcdl.training.resume import restore_run
+from funcdl.training.step import Logs, Step
 from transforms.errors import message
 from transforms.lazy import lazy_module
 
@@ -25,8 +28,11 @@ class Epochs(Protocol):
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
 
-    def epoch(self, number: int, /) -> Iterator[Any]:
-        """Return the batches of one epoch, in its order."""
+    def epoch(self, number: int, /, *, start: int = 0) -> Iterator[Any]:
+        """Return the batches of one epoch, in its order, from the one with index ``start``.
+
+        Only a training that goes on in the middle of an epoch gives ``start``.
+        """
 
 
 class FitResult(NamedTuple):
@@ -64,7 +70,9 @@ def fit(
     *,
     epochs: int,
     validation: Validation | None = None,
-    early_stopping: EarlyStopping | None = None,
+    callbacks: Sequence[Callback] = (),
+    steps_per_call: int = 1,
+    resume: Folder | None = None,
     progress: bool | None = None,
 ) -> FitResult:
     """Fold a step over the batches of several epochs.
@@ -73,22 +81,30 @@ def fit(
 
     Args:
         step: any pure function ``step(state, batch) -> (state, logs)`` with scalars as logs, one of them
-            named ``"loss"``; `train_step` makes one.
+            named ``"loss"``; `train_step` makes one. If one is named ``"examples"``, that is how much the
+            batch counts in the means; else it is the length of its first axis.
         train_state: the state to start from. It is not changed.
         batches: `funcdl.data.batches(...)`; epoch ``e`` takes ``batches.epoch(e)``.
         epochs: number of passes over the data, at least 0.
         validation: a function of the train state, called after every epoch; its scalars enter the history
             under ``val_`` and their name.
-        early_stopping: when to stop; the result is then the state of the best epoch.
+        callbacks: what else is to be done, in this order; see `Callback`.
+        steps_per_call: number of steps in one compiled `transforms.scan`, at least 1; 1 calls ``step`` as it
+            is. Callbacks see the training after every call.
+        resume: where `checkpoint` keeps its files; the training goes on from the last one, bit for bit as if
+            it had never stopped. Where there is none it begins.
         progress: whether to show a progress bar; by default, if standard error is a terminal.
 
     Returns:
         The state, and the history: for each name in the logs its mean over the examples of every epoch.
 
     Raises:
-        NonFiniteLossError: the loss is NaN or infinite. It carries the last good state and the history.
+        NonFiniteLossError: the loss is NaN or infinite, and no callback ends the training there. It carries
+            the last good state and the history.
+        CheckpointError: the checkpoint to go on from cannot be read.
         TypeError: ``batches`` has no epochs.
-        ValueError: ``epochs`` is negative, or the logs have no ``"loss"``.
+        ValueError: a number is out of range, the logs have no ``"loss"``, or the checkpoint is of another
+            training.
 
     >>> import numpy as np
     >>> from funcdl import data
@@ -97,77 +113,116 @@ def fit(
     >>> fit(step, 0.0, data.batches(np.arange(4.0), 2), epochs=2)
     FitResult(state=np.float64(12.0), history={'loss': [1.5, 1.5]})
     """
-    _check_arguments(batches, epochs)
-    run = _Run(step, train_state)
-    best: Best | None = None
-    with _progress_bar(epochs * len(batches), progress) as bar, contextlib.suppress(KeyboardInterrupt):
-        for epoch in range(epochs):
-            bar.set_description(f"epoch {epoch + 1}/{epochs}", refresh=False)
-            record = run.epoch(epoch, batches.epoch(epoch), bar)
-            if validation is not None:
-                record |= {f"val_{name}": float(value) for name, value in validation(run.state).items()}
-            run.records.append(record)
-            bar.set_postfix(record, refresh=False)
-            if early_stopping is not None:
-                best = early_stopping.update(best, run.state, record)
-                if early_stopping.should_stop(best):
-                    break
-    return FitResult(run.state if best is None else best.state, _by_name(run.records))
+    _check_arguments(batches, epochs, steps_per_call)
+    memories = tuple(callback.init(train_state) for callback in callbacks)
+    start = Run(train_state, train_state, callbacks=memories)
+    if resume is not None:
+        start = restore_run(resume, start, len(batches))
+    run = start
+    advance = one_by_one(step) if steps_per_call == 1 else many_at_once(step)
+    with _progress_bar(start, epochs * len(batches), progress) as bar, contextlib.suppress(KeyboardInterrupt):
+        for run in _runs(start, advance, batches, epochs, validation, callbacks, steps_per_call):
+            _show(bar, run, epochs)
+    run, _ = notify(callbacks, "on_end", run)
+    return FitResult(run.state, _by_name(run.records))
 
 
-class _Run:
-    """A training run in the making; it outlives an interrupt in the middle of an epoch."""
+def _runs(
+    run: Run,
+    advance: Advance,
+    batches: Epochs,
+    epochs: int,
+    validation: Validation | None,
+    callbacks: Sequence[Callback],
+    steps_per_call: int,
+) -> Iterator[Run]:
+    """Yield how far the training is after every call and every epoch."""
+    while run.epoch < epochs and not run.stopped:
+        for group in in_groups(_rest_of_epoch(batches, run), steps_per_call):
+            state, logs = advance(run.state, group)
+            run, after = notify(callbacks, "on_step", _with_steps(run, state, logs, group))
+            _check_loss(run)
+            for action in after:
+                action(run)
+            yield run
+            if run.stopped:
+                return
+        run, after = notify(callbacks, "on_epoch", _with_epoch(run, validation))
+        for action in after:
+            action(run)
+        yield run
 
-    def __init__(self, step: Step, state: Any) -> None:
-        self.state = state
-        self.records: list[dict[str, float]] = []
-        self._step = step
-        self._last_good = state
-        self._steps_taken = 0
 
-    def epoch(self, number: int, batches: Iterator[Any], bar: Any) -> dict[str, float]:
-        """Take one step per batch; return the means of the logs."""
-        means = RunningMeans()
-        for index, batch in enumerate(batches):
-            state, logs = self._step(self.state, batch)
-            means.add(logs, batch, "training.fit")
-            self._check_loss(logs, f"epoch {number}, batch {index}")
-            # A finite loss vouches for the state that it was computed from, not yet for the next one.
-            self._last_good, self.state = self.state, state
-            self._steps_taken += 1
-            if bar.update():
-                bar.set_postfix(means.result(), refresh=False)
-        return means.result()
+def _rest_of_epoch(batches: Epochs, run: Run) -> Iterator[Any]:
+    return batches.epoch(run.epoch, start=run.batch) if run.batch else batches.epoch(run.epoch)
 
-    def _check_loss(self, logs: Mapping[str, Any], place: str) -> None:
-        if "loss" not in logs:
-            names = ", ".join(logs) or "none"
+
+def _with_steps(run: Run, state: Any, logs_of_steps: list[Logs], group: list[Any]) -> Run:
+    """Return the training after further steps, or up to the first of them whose loss is not finite."""
+    # A finite loss vouches for the state that it was computed from, not yet for the next one.
+    before = run
+    for logs, batch in zip(logs_of_steps, group, strict=True):
+        scalars = as_scalars("training.fit", logs)
+        examples = scalars.pop(EXAMPLES, None)
+        weight = number_of_examples(batch) if examples is None else examples
+        if "loss" not in scalars:
+            names = ", ".join(scalars) or "none"
             raise ValueError(message("training.fit", "the step's logs", "have an entry 'loss'", names))
-        if not math.isfinite(logs["loss"]):
-            text = message(
-                "training.fit",
-                "the loss",
-                "be finite",
-                f"{float(logs['loss'])} at step {self._steps_taken} ({place})",
-                "lower the learning rate, or clip the gradients with optim.clip_by_global_norm",
-            )
-            history = _by_name(self.records)
-            raise NonFiniteLossError(text, state=self._last_good, history=history, step=self._steps_taken)
+        run = run._replace(logs=scalars)
+        if not math.isfinite(scalars["loss"]):
+            break
+        run = run._replace(
+            good=before.state, batch=run.batch + 1, step=run.step + 1, means=run.means.add(scalars, weight)
+        )
+    return run._replace(state=state)
 
 
-def _progress_bar(steps: int, shown: bool | None) -> Any:
+def _with_epoch(run: Run, validation: Validation | None) -> Run:
+    """Return the training with the record of the epoch that has ended."""
+    record: Record = run.means.result()
+    if validation is not None:
+        values = as_scalars("training.fit, validation", validation(run.state))
+        record |= {f"val_{name}": value for name, value in values.items()}
+    records = (*run.records, record)
+    return run._replace(epoch=run.epoch + 1, batch=0, logs=record, means=Means(), records=records)
+
+
+def _check_loss(run: Run) -> None:
+    if run.stopped or math.isfinite(run.logs["loss"]):
+        return
+    text = message(
+        "training.fit",
+        "the loss",
+        "be finite",
+        f"{run.logs['loss']} at step {run.step} (epoch {run.epoch}, batch {run.batch})",
+        "lower the learning rate, or clip the gradients with optim.clip_by_global_norm",
+    )
+    raise NonFiniteLossError(text, state=run.good, history=_by_name(run.records), step=run.step)
+
+
+def _progress_bar(run: Run, steps: int, shown: bool | None) -> Any:
     # To tqdm, None means: shown if standard error is a terminal.
-    return tqdm.tqdm(total=steps, disable=None if shown is None else not shown, unit="step")
+    disable = None if shown is None else not shown
+    return tqdm.tqdm(total=steps, initial=run.step, disable=disable, unit="step")
 
 
-def _by_name(records: list[dict[str, float]]) -> History:
+def _show(bar: Any, run: Run, epochs: int) -> None:
+    ended = run.batch == 0
+    bar.set_description(f"epoch {run.epoch + (not ended)}/{epochs}", refresh=False)
+    if bar.update(run.step - bar.n) or ended:
+        bar.set_postfix(run.logs if ended else run.means.result(), refresh=False)
+
+
+def _by_name(records: Sequence[Record]) -> History:
     names = dict.fromkeys(name for record in records for name in record)
     return {name: [record.get(name, math.nan) for record in records] for name in names}
 
 
-def _check_arguments(batches: Epochs, epochs: int) -> None:
+def _check_arguments(batches: Epochs, epochs: int, steps_per_call: int) -> None:
     if epochs < 0:
         raise ValueError(message("training.fit", "epochs", "be at least 0", epochs))
+    if steps_per_call < 1:
+        raise ValueError(message("training.fit", "steps_per_call", "be at least 1", steps_per_call))
     if not hasattr(batches, "epoch"):
         got = f"a {type(batches).__name__}"
         remedy = "make them with data.batches(arrays, batch_size, key=key)"

@@ -181,3 +181,33 @@ def test_a_folder_refuses_wrong_options(tmp_path):
         checkpoints.Folder(path=tmp_path, mode="low")
     with pytest.raises(ValueError, match=r"checkpoints.Folder.save: step must be at least 0, got -1"):
         checkpoints.Folder(path=tmp_path).save(-1, {})
+
+
+def test_the_order_of_axes_in_memory_is_kept(tmp_path):
+    values = {"f": np.asfortranarray(np.ones((3, 4))), "t": np.ones((2, 3, 4)).transpose(1, 2, 0)}
+    checkpoints.save(tmp_path / "a", values)
+    got = checkpoints.load(tmp_path / "a", values)
+    for name, array in values.items():
+        assert got[name].strides == array.strides
+    # Other readers see the array as it is, not its memory.
+    stored = safetensors.numpy.load_file(tmp_path / "a")
+    assert stored["t"].shape == (3, 4, 2)
+
+
+def test_numpy_scalars_come_back_as_such(tmp_path):
+    values = {"step": np.int32(3), "rate": np.float64(0.5)}
+    checkpoints.save(tmp_path / "a", values)
+    got = checkpoints.load(tmp_path / "a", values)
+    assert {name: type(value) for name, value in got.items()} == {"step": np.int32, "rate": np.float64}
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path):
+    (tmp_path / ".step-000000001.safetensors.123.tmp").write_bytes(b"half")
+    checkpoints.Folder(path=tmp_path).save(1, {"w": np.ones(2)})
+    assert os.listdir(tmp_path) == ["step-000000001.safetensors"]
+
+
+def test_a_folder_keeps_text_beside_the_value(tmp_path):
+    folder = checkpoints.Folder(path=tmp_path)
+    file = folder.save(1, {"w": np.ones(2)}, value=0.5, metadata={"note": "good"})
+    assert checkpoints.metadata(file) == {"note": "good", "value": "0.5"}

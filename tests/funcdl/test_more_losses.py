@@ -87,6 +87,14 @@ AGAINST_OPTAX = {
         lambda x: optax.sigmoid_focal_loss(x, BITS, alpha=0.3, gamma=1.5).mean(-1),
     ),
     "log_cosh": (lambda x: losses.log_cosh(x, Y), lambda x: optax.log_cosh(x, Y).mean(-1)),
+    "mape": (
+        lambda x: losses.mape(x, Y),
+        lambda x: 100 * jax.numpy.abs((x - Y) / Y).mean(-1),
+    ),
+    "msle": (
+        lambda x: losses.msle(np.exp(x), POSITIVE),
+        lambda x: jax.numpy.square(jax.numpy.log1p(jax.numpy.exp(x)) - np.log1p(POSITIVE)).mean(-1),
+    ),
     "dice": (
         lambda x: losses.dice(1 / (1 + np.exp(-x)), BITS),
         lambda x: overlap(jax.nn.sigmoid(x), 0.5, 0.5, 0.5),

@@ -6,6 +6,8 @@ import matplotlib.figure
 import numpy as np
 import pytest
 from matplotlib import pyplot
+from sklearn.decomposition import PCA
+from sklearn.metrics import confusion_matrix
 
 from funcdl import plot
 
@@ -96,7 +98,147 @@ def test_learning_curves_refuse_an_empty_history():
         plot.learning_curves({})
 
 
+def test_a_confusion_matrix_shows_shares_and_counts():
+    counts = confusion_matrix([0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 1, 0])
+    ax = plot.confusion_matrix(counts, names=["a", "b", "c"])
+    shown = np.array([int(text.get_text()) for text in ax.texts]).reshape(3, 3)
+    np.testing.assert_array_equal(shown, counts)
+    for text in ax.texts:
+        column, row = text.get_position()
+        assert int(text.get_text()) == counts[row, column]
+    shades = np.asarray(ax.images[0].get_array())
+    np.testing.assert_allclose(
+        (1 - shades) / (1 - shades[1, 1]), (counts / counts.sum(1)[:, None])[..., None] * [1, 1, 1]
+    )
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
+
+
+def test_a_confusion_matrix_of_many_classes_has_no_numbers():
+    counts = np.zeros((30, 30), int)
+    counts[:15] = np.eye(30, dtype=int)[:15]
+    ax = plot.confusion_matrix(counts)
+    assert not ax.texts
+    np.testing.assert_array_equal(np.asarray(ax.images[0].get_array())[20], np.ones((30, 3)))
+
+
+def test_attention_has_a_panel_for_each_head():
+    weights = np.random.default_rng(0).dirichlet(np.ones(4), size=(3, 2))
+    figure = plot.attention(weights, queries=["x", "y"], keys=["a", "b", "c", "d"])
+    panels = [ax for ax in figure.axes if ax.images]
+    assert [ax.get_title(loc="left") for ax in panels] == ["head 0", "head 1", "head 2"]
+    for ax, head in zip(panels, weights, strict=True):
+        shades = 1 - np.asarray(ax.images[0].get_array())
+        np.testing.assert_allclose(shades / shades[0, 0], (head / head[0, 0])[..., None] * [1, 1, 1])
+        assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b", "c", "d"]
+        assert [label.get_text() for label in ax.get_yticklabels()] == ["x", "y"]
+    (alone,) = plot.attention(weights[0]).axes
+    assert (alone.get_title(loc="left"), len(alone.get_xticks())) == ("", 0)
+
+
+@pytest.mark.parametrize(("channels", "panels"), [(1, 6), (3, 6), (4, 24)])
+def test_filters_share_a_scale(channels, panels):
+    kernel = np.random.default_rng(0).normal(size=(3, 2, channels, 6))
+    figure = plot.filters(kernel)
+    images = [np.asarray(ax.images[0].get_array()) for ax in figure.axes if ax.images]
+    assert len(images) == panels
+    scaled = kernel / np.abs(kernel).max()
+    for index, image in enumerate(images):
+        if channels == 3:
+            np.testing.assert_allclose(image, (1 + scaled[..., index]) / 2)
+        else:
+            np.testing.assert_allclose(image, scaled[:, :, index % channels, index // channels])
+    if channels != 3:
+        assert {ax.images[0].get_clim() for ax in figure.axes if ax.images} == {(-1, 1)}
+
+
+def test_filters_of_zeros_are_drawn():
+    (ax,) = plot.filters(np.zeros((2, 2, 1, 1))).axes
+    np.testing.assert_array_equal(ax.images[0].get_array(), np.zeros((2, 2)))
+
+
+def test_embeddings_are_principal_components():
+    vectors = np.random.default_rng(0).normal(size=(20, 5)) * [1, 5, 2, 1, 3]
+    classes = np.arange(20) % 9
+    ax = plot.embeddings(vectors, classes, names=list("abcdefghi"))
+    expected = PCA(2).fit_transform(vectors)
+    colors = {}
+    for group, drawn in enumerate(ax.collections):
+        points = np.asarray(drawn.get_offsets())
+        np.testing.assert_allclose(np.abs(points), np.abs(expected[classes == group]), rtol=1e-6)
+        colors[group] = (*drawn.get_facecolors()[0], len(drawn.get_paths()[0].vertices))
+    assert len(set(colors.values())) == 9
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list("abcdefghi")
+
+
+def test_embeddings_in_the_plane_stay_where_they_are():
+    vectors = np.array([[1.0, 2.0], [3.0, 4.0]])
+    ax = plot.embeddings(vectors, texts=["one", "two"])
+    np.testing.assert_array_equal(ax.collections[0].get_offsets(), vectors)
+    assert [(text.get_text(), text.xy) for text in ax.texts] == [("one", (1, 2)), ("two", (3, 4))]
+    (point,) = plot.embeddings(np.ones((1, 3))).collections[0].get_offsets()
+    np.testing.assert_array_equal(point, [0, 0])
+
+
+def test_pictures_are_drawn_where_they_are_told():
+    ax = pyplot.figure().add_subplot()
+    assert plot.confusion_matrix(np.eye(2, dtype=int), ax=ax) is ax
+    assert plot.embeddings(POINTS, ax=ax) is ax
+    for draw, x in ((plot.attention, np.eye(2)), (plot.filters, np.ones((2, 2, 1, 1)))):
+        subfigure = matplotlib.figure.Figure().subfigures()
+        assert draw(x, figure=subfigure) is subfigure
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (
+            lambda: plot.confusion_matrix(np.ones((2, 3), int)),
+            r"confusion_matrix: counts must have the shape \[classes, classes\], got \(2, 3\)",
+        ),
+        (
+            lambda: plot.confusion_matrix(np.eye(2, dtype=int), names=["a"]),
+            "confusion_matrix: names must be 2, one for each, got 1",
+        ),
+        (lambda: plot.attention(np.ones(3)), r"attention: weights must have the shape .*, got \(3,\)"),
+        (lambda: plot.attention(np.eye(2), keys=["a"]), "attention: keys must be 2, one for each, got 1"),
+        (lambda: plot.filters(np.ones((3, 3))), r"filters: kernel must have the shape .*, got \(3, 3\)"),
+        (
+            lambda: plot.embeddings(np.ones((3, 1))),
+            r"embeddings: vectors must have the shape .*, got \(3, 1\)",
+        ),
+        (
+            lambda: plot.embeddings(POINTS, np.array([0.0, 1.0, 2.0])),
+            r"embeddings: classes must hold integers of shape \(3,\), .*, got float64 of shape \(3,\)",
+        ),
+        (
+            lambda: plot.embeddings(POINTS, CLASSES, names=["a", "b"]),
+            "embeddings: names must be 3, one for each class, got 2",
+        ),
+        (
+            lambda: plot.embeddings(POINTS, texts=["a"]),
+            "embeddings: texts must be 3, one for each point, got 1",
+        ),
+    ],
+)
+def test_misuse(call, text):
+    with pytest.raises(ValueError, match=rf"^plot\.{text}"):
+        call()
+
+
+class Absent:
+    """A finder that finds matplotlib missing, as Python does where it is not installed."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "matplotlib":
+            raise ModuleNotFoundError("No module named 'matplotlib'", name=name)
+
+
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r'install it with pip install "funcdl\[plot\]"'):
+    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Absent, *sys.meta_path])
+    text = r'plot.learning_curves: matplotlib must be installed, .*; run pip install "funcdl\[plot\]"'
+    with pytest.raises(ImportError, match=text):
         plot.learning_curves({"loss": [1.0]})

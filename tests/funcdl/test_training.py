@@ -2,6 +2,8 @@
 
 import io
 import math
+import re
+import signal
 import sys
 
 import jax
@@ -89,9 +91,28 @@ def test_an_interrupt_gives_the_state_so_far():
     assert (state, history) == (5, {"loss": [0.5, 2.5]})
 
 
+@pytest.mark.parametrize("steps_per_call", [1, 2])
+def test_the_signal_of_ctrl_c_ends_an_epoch_in_its_middle(steps_per_call):
+    def interrupt(own, run):
+        if run.step >= 4:
+            signal.raise_signal(signal.SIGINT)
+        return own, training.Decision()
+
+    def step(state, batch):
+        return state + 1, {"loss": np.float32(1.0)}
+
+    callbacks = [training.Callback(on_step=interrupt)]
+    state, history = training.fit(
+        step, np.int32(0), numbers(6, 2), epochs=9, callbacks=callbacks, steps_per_call=steps_per_call
+    )
+    # The call that was interrupted is not part of the result.
+    assert state == 3
+    assert history == {"loss": [1.0]}
+
+
 def test_an_interrupt_gives_the_best_state_where_early_stopping_keeps_it():
-    rule = training.EarlyStopping(monitor="loss", patience=50)
-    assert training.fit(interrupt_at(5), 0, numbers(4, 2), epochs=100, early_stopping=rule).state == 2
+    rule = training.early_stopping(monitor="loss", patience=50)
+    assert training.fit(interrupt_at(5), 0, numbers(4, 2), epochs=100, callbacks=[rule]).state == 2
 
 
 @pytest.mark.parametrize(
@@ -148,6 +169,8 @@ def test_the_progress_bar_shows_on_a_terminal_or_when_asked(monkeypatch, stream,
         assert "epoch 2/2" in written
         assert "loss=1.5" in written
         assert "4/4" in written
+        # The time that has gone, the time that is left, and the rate.
+        assert re.search(r"\[\d\d:\d\d<\d\d:\d\d, .*(step/s|s/step)", written)
     else:
         assert written == ""
 
@@ -184,16 +207,16 @@ def test_early_stopping_waits_and_restores_the_best(values, rule, stopped_after,
         numbers(1, 1),
         epochs=6,
         validation=scripted(values),
-        early_stopping=training.EarlyStopping(**rule),
+        callbacks=[training.early_stopping(**rule)],
     )
     assert len(history["loss"]) == stopped_after
     assert state == best_epoch
 
 
 def test_early_stopping_names_an_unknown_monitor():
-    text = r"^training\.EarlyStopping: monitor must be one of largest, loss, got 'val_loss'"
+    text = r"^training\.early_stopping: monitor must be one of largest, loss, got 'val_loss'"
     with pytest.raises(ValueError, match=text):
-        training.fit(count, 0.0, numbers(2, 1), epochs=1, early_stopping=training.EarlyStopping(patience=1))
+        training.fit(count, 0.0, numbers(2, 1), epochs=1, callbacks=[training.early_stopping(patience=1)])
 
 
 @pytest.mark.parametrize(
@@ -205,8 +228,8 @@ def test_early_stopping_names_an_unknown_monitor():
     ],
 )
 def test_early_stopping_checks_its_attributes(options, text):
-    with pytest.raises(ValueError, match=r"^training\.EarlyStopping: " + text):
-        training.EarlyStopping(**options)
+    with pytest.raises(ValueError, match=r"^training\.early_stopping: " + text):
+        training.early_stopping(**options)
 
 
 # -------------------------------------------------------------------------------------------------

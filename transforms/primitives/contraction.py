@@ -11,6 +11,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from transforms.errors import ShapeError, message
 from transforms.primitive import implements
+from transforms.primitives.casts import cast
 from transforms.primitives.matmul import matmul
 from transforms.primitives.matrices import conjugate
 from transforms.primitives.shape import as_array, refuse_out
@@ -24,6 +25,12 @@ def _check(function: str, fits: bool, *operands: Array) -> None:
         raise ShapeError(f"{function}: the operands' shapes must fit each other, got {shapes}")
 
 
+def _matrix_product(a: Array, b: Array) -> Array:
+    """Return the matrix product; of bfloat16 in bfloat16, which NumPy's matmul gives in float32."""
+    out = bind(matmul, a, b)
+    return cast(out, a.dtype) if a.dtype.kind == "V" and a.dtype == b.dtype else out
+
+
 # --- dot, tensordot and their relatives
 
 
@@ -34,13 +41,13 @@ def _dot(a: Any, b: Any, out: None = None) -> Array:
     if not a.ndim or not b.ndim:
         return a * b
     if b.ndim <= 2:
-        return bind(matmul, a, b)
+        return _matrix_product(a, b)
     return _tensordot(a, b, ((-1,), (-2,)))
 
 
 @implements(np.vdot)
 def _vdot(a: Any, b: Any, /) -> Array:
-    return bind(matmul, conjugate(as_array(a).ravel()), as_array(b).ravel())
+    return _matrix_product(conjugate(as_array(a).ravel()), as_array(b).ravel())
 
 
 @implements(np.inner)
@@ -74,7 +81,7 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Array:
     inner = math.prod(lengths)
     left = a.transpose((*a_free, *a_axes)).reshape((math.prod(rows), inner))
     right = b.transpose((*b_axes, *b_free)).reshape((inner, math.prod(columns)))
-    return bind(matmul, left, right).reshape(rows + columns)
+    return _matrix_product(left, right).reshape(rows + columns)
 
 
 @implements(np.kron)

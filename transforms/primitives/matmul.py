@@ -30,7 +30,11 @@ def _infer(x: Any, y: Any) -> ArrayType:
         raise ShapeError(f"matmul: the operands' shapes must fit each other, got {x_shape} and {y_shape}")
     stack = np.broadcast_shapes(x_shape[:-2], y_shape[:-2])
     matrix = x_shape[-2:-1] + (y_shape[-1:] if len(y_shape) > 1 else ())
-    return ArrayType(stack + matrix, promoted_dtype(x, y))
+    dtype = promoted_dtype(x, y)
+    # For bfloat16 and its like NumPy has no product of their own, and multiplies in a wider dtype.
+    return ArrayType(
+        stack + matrix, np.matmul.resolve_dtypes((dtype, dtype, None))[2] if dtype.kind == "V" else dtype
+    )
 
 
 def _pull_left(cotangent: Array, _out: None, x_type: ArrayType, y: Array) -> Array:

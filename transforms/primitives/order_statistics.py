@@ -69,7 +69,8 @@ def _median_of(name: str, *, skip_nan: bool) -> Callable[..., Array]:
         middle = (_pick(ordered, low)[0] + _pick(ordered, high)[0]) * 0.5
         if not skip_nan:
             middle = np.where(np.isnan(ordered[-1]), np.nan, middle)
-        return _restore(middle, a.shape, axes, keepdims)
+        # A Python number makes float32 of bfloat16.
+        return _restore(middle.astype(ordered.dtype), a.shape, axes, keepdims)
 
     return median
 

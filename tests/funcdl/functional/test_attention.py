@@ -1,7 +1,9 @@
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from funcdl import functional
+from tests.funcdl.functional import oracles
 from tests.funcdl.nn.by_torch import assert_same, import_torch, ours, value_and_gradients
 from tests.funcdl.nn.laws import normal
 from transforms import grad
@@ -24,6 +26,31 @@ def test_equals_torch(options):
         lambda q, k, v: f(q, k, v, attn_mask=given, scale=options.get("scale")), Q, K, V
     )
     assert_same(ours(lambda q, k, v: functional.attention(q, k, v, **options), Q, K, V), expected)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_additive_equals_torch(masked):
+    torch = import_torch()
+    scale, mask = normal(4, seed=5), MASK if masked else None
+
+    def theirs(q, k, v, scale):
+        scores = (scale * torch.tanh(q.unsqueeze(-2) + k.unsqueeze(-3))).sum(-1)
+        scores = scores.masked_fill(~torch.tensor(MASK), -torch.inf) if masked else scores
+        return torch.einsum("...ij,...jo->...io", scores.softmax(-1), v)
+
+    expected = value_and_gradients(theirs, Q, K, V, scale)
+    got = ours(lambda q, k, v, s: functional.additive_attention(q, k, v, s, mask=mask), Q, K, V, scale)
+    assert_same(got, expected)
+
+
+def test_weights_are_what_values_are_averaged_by():
+    bias = normal(3, 5, 6)
+    weights = functional.attention_weights(Q, K, mask=MASK, bias=bias, scale=0.3)
+    scores = np.where(MASK, 0.3 * np.einsum("bhif,bhjf->bhij", Q, K) + bias, -np.inf)
+    expected = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+    np.testing.assert_allclose(weights, expected, rtol=1e-5, atol=1e-6)
+    y = functional.attention(Q, K, V, mask=MASK, bias=bias, scale=0.3)
+    np.testing.assert_allclose(weights @ V, y, rtol=1e-5, atol=1e-6)
 
 
 def test_causal_equals_torch():
@@ -49,6 +76,8 @@ def test_a_query_that_sees_nothing_gives_zeros():
 def test_shapes_that_do_not_fit():
     with pytest.raises(ValueError, match=r"attention: query, key and value must have the shapes .* got"):
         functional.attention(Q, K[..., :3], V)
+    with pytest.raises(ValueError, match="additive_attention: query, key, value and scale must have the"):
+        functional.additive_attention(Q, K, V, np.ones(3))
 
 
 @pytest.mark.parametrize(
@@ -73,6 +102,20 @@ def test_rotary_turns_complex_numbers():
     got = functional.rotary(x, base=100.0)
     assert got.dtype == np.float32
     np.testing.assert_allclose(got, np.concatenate([turned.real, turned.imag], -1), rtol=1e-5, atol=1e-6)
+
+
+def test_rotary_equals_jax_with_complex_numbers():
+    x = normal(2, 5, 6)
+
+    def theirs(x):
+        turned = (x[..., :3] + 1j * x[..., 3:]) * jnp.exp(
+            1j * jnp.arange(5)[:, None] * 100.0 ** (-jnp.arange(3) / 3)
+        )
+        return jnp.concatenate([turned.real, turned.imag], -1)
+
+    got = oracles.ours(lambda x: functional.rotary(x, base=100.0), x)
+    for mine, other in zip(got, oracles.by_jax(theirs, x), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6)
 
 
 def test_rotary_products_depend_on_the_difference_of_positions():

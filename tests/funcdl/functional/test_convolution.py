@@ -57,12 +57,34 @@ def test_causal_windows_do_not_look_ahead():
 
 
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
-@pytest.mark.parametrize(("window", "strides"), [((3, 2), (2, 3)), ((1, 4), (1, 2))])
-def test_conv_transpose_equals_jax(window, strides, padding):
-    x, kernel = normal(2, 4, 5, 3), normal(*window, 3, 4)
-    expected = jax.lax.conv_transpose(x, kernel, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-    got = functional.conv_transpose(x, kernel, strides=strides, padding=padding)
-    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+@pytest.mark.parametrize(
+    ("lengths", "window", "strides"),
+    [
+        ((6,), (3,), (2,)),
+        ((4, 5), (3, 2), (2, 3)),
+        ((4, 5), (1, 4), (1, 2)),
+        ((2, 3, 2), (2, 2, 3), (1, 2, 2)),
+    ],
+    ids=str,
+)
+def test_conv_transpose_equals_jax(lengths, window, strides, padding):
+    x, kernel = normal(2, *lengths, 3), normal(*window, 3, 4)
+    letters = "DHW"[-len(lengths) :]
+    numbers = (f"N{letters}C", f"{letters}IO", f"N{letters}C")
+
+    @jax.jit
+    def theirs(x, kernel):
+        y, pullback = jax.vjp(
+            lambda x, k: jax.lax.conv_transpose(x, k, strides, padding, dimension_numbers=numbers), x, kernel
+        )
+        return y, *pullback(jax.numpy.sin(y))
+
+    y, pullback = vjp(
+        lambda x, k: functional.conv_transpose(x, k, strides=strides, padding=padding), x, kernel
+    )
+    for got, expected in zip((y, *pullback(np.sin(y))), theirs(x, kernel), strict=True):
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_causal_padding_of_images_is_refused():

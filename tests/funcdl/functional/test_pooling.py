@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 
@@ -54,12 +56,27 @@ def test_adaptive_equals_torch(name, theirs, lengths):
     assert_same(got, pooled_by_torch(theirs, IMAGES, output_size=lengths), "float32")
 
 
+@pytest.mark.parametrize("shape", [(2, 7, 3), (2, 6, 5, 4, 3)], ids=["sequence", "volume"])
+@pytest.mark.parametrize("name", ["max", "average", "adaptive_max", "adaptive_average"])
+def test_sequences_and_volumes_equal_torch(name, shape):
+    axes = len(shape) - 2
+    theirs = name.replace("average", "avg")
+    options = {"output_size": 3} if "adaptive" in name else {"kernel_size": 3, "stride": 2}
+    strides = {} if "adaptive" in name else {"strides": 2}
+    got = ours(lambda x: getattr(functional, f"{name}_pool")(x, 3, **strides), normal(*shape))
+    assert_same(got, pooled_by_torch(f"{theirs}_pool{axes}d", normal(*shape), **options), "float32")
+
+
 @pytest.mark.parametrize("shape", [(2, 5, 3), (2, 5, 4, 3), (2, 2, 3, 4, 3)], ids=str)
 def test_global_pools(shape):
-    x = normal(*shape)
-    flat = x.reshape(shape[0], -1, 3)
-    np.testing.assert_array_equal(functional.global_max_pool(x), flat.max(1))
-    np.testing.assert_allclose(functional.global_average_pool(x), flat.mean(1), rtol=1e-5, atol=1e-6)
+    torch = pytest.importorskip("torch", reason=NO_TORCH)
+    axes = tuple(range(1, len(shape) - 1))
+    for mine, theirs in (
+        (functional.global_max_pool, torch.amax),
+        (functional.global_average_pool, torch.mean),
+    ):
+        got = ours(mine, normal(*shape))
+        assert_same(got, by_torch(functools.partial(theirs, dim=axes), normal(*shape)), "float32")
 
 
 def test_padding_does_not_count():

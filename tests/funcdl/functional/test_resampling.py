@@ -21,6 +21,31 @@ def test_upsample_equals_torch(method, mode):
     assert_same(got, expected, "float32")
 
 
+@pytest.mark.parametrize(
+    ("shape", "mode"), [((2, 5, 2), "linear"), ((1, 3, 2, 4, 2), "trilinear")], ids=["sequence", "volume"]
+)
+def test_upsample_of_other_ranks_equals_torch(shape, mode):
+    torch = pytest.importorskip("torch", reason=NO_TORCH)
+    x, interpolate = normal(*shape), torch.nn.functional.interpolate
+    for method, theirs in (("linear", mode), ("nearest", "nearest")):
+        expected = by_torch(
+            lambda x, theirs=theirs: interpolate(x.movedim(-1, 1), scale_factor=3, mode=theirs).movedim(
+                1, -1
+            ),
+            x,
+        )
+        assert_same(ours(lambda x, m=method: functional.upsample(x, 3, method=m), x), expected, "float32")
+
+
+def test_padding_and_cropping_equal_torch():
+    torch = pytest.importorskip("torch", reason=NO_TORCH)
+    pad = torch.nn.functional.pad
+    expected = by_torch(lambda x: pad(x, (0, 0, 3, 3, 1, 2)), IMAGES)
+    assert_same(ours(lambda x: functional.zero_pad(x, ((1, 2), 3)), IMAGES), expected, "float32")
+    expected = by_torch(lambda x: pad(x, (0, 0, 0, -2, -1, 0)), IMAGES)
+    assert_same(ours(lambda x: functional.crop(x, ((1, 0), (0, 2))), IMAGES), expected, "float32")
+
+
 def test_cropping_undoes_padding():
     padded = functional.zero_pad(IMAGES, ((1, 2), 3))
     assert padded.shape == (2, 6, 10, 2)

@@ -29,6 +29,13 @@ def value_and_gradients(f, *arrays):
     return [y.detach().numpy(), *(tensor.grad.numpy() for tensor in tensors)]
 
 
+def parameter_gradients(module, f):
+    """Gradients of ``sum(f() ** 2)`` in the parameters of a module that f applies, by their names."""
+    module.zero_grad()
+    f().square().sum().backward()
+    return {name: parameter.grad.numpy() for name, parameter in module.named_parameters()}
+
+
 def ours(f, *arrays):
     """The same for a function of arrays."""
     y, pullback = vjp(f, *arrays)

@@ -2,9 +2,16 @@ import numpy as np
 import pytest
 
 from funcdl import nn, random
-from tests.funcdl.nn.by_torch import assert_same, import_torch, ours, set_weights, value_and_gradients
+from tests.funcdl.nn.by_torch import (
+    assert_same,
+    import_torch,
+    ours,
+    parameter_gradients,
+    set_weights,
+    value_and_gradients,
+)
 from tests.funcdl.nn.laws import normal
-from transforms import jit
+from transforms import grad, jit
 
 KEY = random.key(0)
 X, MEMORY = normal(2, 5, 8, seed=1), normal(2, 6, 8, seed=2)
@@ -52,6 +59,53 @@ def test_cross_attention_equals_torch():
     hidden = torch.tensor(np.repeat(~mask, 2, axis=0))
     expected = value_and_gradients(lambda x, m: module(x, m, m, attn_mask=hidden)[0], X, MEMORY)
     assert_same(ours(lambda x, m: layer(params, (x, m, mask)), X, MEMORY), expected)
+
+
+def test_gradients_of_the_parameters_equal_torch():
+    torch = import_torch()
+    layer = nn.cross_attention(2, bias_init=bias)
+    params, _ = layer.init(KEY, (X, MEMORY))
+    module = torch.nn.MultiheadAttention(8, 2, batch_first=True)
+    set_weights(module, **torch_weights(params))
+    x, memory = torch.tensor(X), torch.tensor(MEMORY)
+    theirs = parameter_gradients(module, lambda: module(x, memory, memory)[0])
+    grads = grad(lambda params: np.sum(np.square(layer(params, (X, MEMORY)))))(params)
+    for name, mine in torch_weights(grads).items():
+        np.testing.assert_allclose(mine, theirs[name.replace("__", ".")], rtol=1e-3, atol=1e-3, err_msg=name)
+
+
+@pytest.mark.parametrize("rotary", [False, True])
+def test_grouped_queries_equal_torch(rotary):
+    torch = import_torch()
+    layer = nn.self_attention(4, key_value_heads=2, causal=True, rotary=rotary, bias_init=bias)
+    params, _ = layer.init(KEY, X)
+
+    def turned(x):
+        """Two features a head: a complex number each, which turns by one radian a place."""
+        number = torch.view_as_complex(x) * torch.exp(1j * torch.arange(5))[:, None]
+        return torch.view_as_real(number.to(torch.complex64))
+
+    def theirs(x, *weights):
+        q_kernel, q_bias, k_kernel, k_bias, v_kernel, v_bias, o_kernel, o_bias = weights
+        q, k, v = (
+            (x @ kernel + add).unflatten(-1, (-1, 2))
+            for kernel, add in ((q_kernel, q_bias), (k_kernel, k_bias), (v_kernel, v_bias))
+        )
+        q, k = (turned(q), turned(k)) if rotary else (q, k)
+        y = torch.nn.functional.scaled_dot_product_attention(
+            q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_causal=True, enable_gqa=True
+        )
+        return y.transpose(1, 2).flatten(-2) @ o_kernel + o_bias
+
+    names = ("query", "key", "value", "output")
+
+    def mine(x, *weights):
+        pairs = zip(weights[::2], weights[1::2], strict=True)
+        parts = [{"kernel": kernel, "bias": add} for kernel, add in pairs]
+        return layer(dict(zip(names, parts, strict=True)), x)
+
+    arrays = (X, *(params[name][part] for name in names for part in ("kernel", "bias")))
+    assert_same(ours(mine, *arrays), value_and_gradients(theirs, *arrays), 1e-3)
 
 
 def test_grouped_queries_share_keys():

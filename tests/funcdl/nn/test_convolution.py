@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from funcdl import functional, nn, random
+from tests.funcdl.nn.by_torch import assert_same, import_torch, ours, value_and_gradients
 from tests.funcdl.nn.laws import normal
 
 KEY = random.key(0)
@@ -48,6 +49,26 @@ def test_depthwise_convolves_each_channel_by_itself():
     ]
     expected = np.concatenate(alone, axis=-1) + params["bias"]
     np.testing.assert_allclose(layer(params, IMAGES), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("window", [(3,), (3, 2), (2, 1, 2)], ids=str)
+def test_depthwise_and_separable_equal_torch(window):
+    torch = import_torch()
+    x = normal(2, *(5, 4, 3)[: len(window)], 4)
+    layer = nn.separable_conv(3, window, multiplier=2, padding="VALID", bias_init=bias)
+    params, _ = layer.init(KEY, x)
+    convolve = [torch.conv1d, torch.conv2d, torch.conv3d][len(window) - 1]
+
+    def theirs(x, depthwise, pointwise, add):
+        y = convolve(x.movedim(-1, 1), depthwise.movedim((-1, -2), (0, 1)), groups=4)
+        return convolve(y, pointwise.movedim((-1, -2), (0, 1)), add).movedim(1, -1)
+
+    def mine(x, depthwise, pointwise, add):
+        return layer({"depthwise": {"kernel": depthwise}, "pointwise": {"kernel": pointwise, "bias": add}}, x)
+
+    pointwise = params["pointwise"]
+    arrays = (x, params["depthwise"]["kernel"], pointwise["kernel"], pointwise["bias"])
+    assert_same(ours(mine, *arrays), value_and_gradients(theirs, *arrays))
 
 
 def test_separable_is_depthwise_and_then_pointwise():

@@ -1,15 +1,21 @@
 """Every layer obeys the laws."""
 
+import ast
+import functools
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from funcdl import nn
+from funcdl import functional, nn
 from tests.funcdl.nn.laws import Case, check, normal
 
 VECTORS = normal(3, 4)
 SEQUENCES = normal(2, 6, 4)
 IMAGES = normal(2, 6, 6, 4)
 VOLUMES = normal(2, 4, 4, 4, 2)
+FILMS = normal(2, 3, 4, 5, 2)
+FILM_MASK = np.array([[True, True, True], [True, False, False]])
 MASK = np.array([[True, True, True, True, False, False], [True, False, True, False, True, True]])
 
 CASES = {
@@ -19,9 +25,9 @@ CASES = {
     "drop_connect": Case(nn.drop_connect(nn.dense(3), 0.5), VECTORS, normal(3, 5)),
     "flatten": Case(nn.serial(nn.flatten), IMAGES),
     "reshape": Case(nn.reshape((2, 2)), VECTORS, normal(3, 5)),
-    "conv of sequences": Case(nn.conv(3, (3,), padding="CAUSAL", dilation=2), SEQUENCES, IMAGES),
-    "conv of images": Case(nn.conv(6, (3, 2), strides=2, groups=2), IMAGES, normal(2, 6, 6, 5)),
-    "conv of volumes": Case(nn.conv(3, (2, 2, 3), padding="VALID"), VOLUMES, IMAGES),
+    "conv, sequences": Case(nn.conv(3, (3,), padding="CAUSAL", dilation=2), SEQUENCES, IMAGES),
+    "conv, images": Case(nn.conv(6, (3, 2), strides=2, groups=2), IMAGES, normal(2, 6, 6, 5)),
+    "conv, volumes": Case(nn.conv(3, (2, 2, 3), padding="VALID"), VOLUMES, IMAGES),
     "conv_transpose": Case(nn.conv_transpose(3, (3, 3), strides=2), IMAGES, SEQUENCES),
     "depthwise_conv": Case(nn.depthwise_conv((3, 3), multiplier=2), IMAGES, SEQUENCES),
     "separable_conv": Case(nn.separable_conv(3, (3, 3), strides=2), IMAGES, SEQUENCES),
@@ -43,6 +49,8 @@ CASES = {
     "batch_norm": Case(nn.batch_norm(), IMAGES, VOLUMES),
     "spectral_norm": Case(nn.spectral_norm(nn.conv(3, (2, 2))), IMAGES, SEQUENCES),
     "weight_norm": Case(nn.weight_norm(nn.serial(nn.dense(3), nn.dense(2))), VECTORS, normal(3, 5)),
+    "lora": Case(nn.lora(nn.serial(nn.dense(3), nn.conv(2, (2,))), 2, alpha=3.0), SEQUENCES, normal(2, 6, 5)),
+    "lora, a layer with state": Case(nn.lora(nn.spectral_norm(nn.dense(3)), 2), VECTORS, normal(3, 5)),
     "embedding": Case(nn.embedding(5, 3), np.array([[0, 4], [2, 2]]), VECTORS),
     "dense_general": Case(nn.dense_general((2, 3), axes=(-1, 1)), IMAGES, VOLUMES),
     "einsum": Case(nn.einsum("...i,ijo->...jo", (4, 2, 3), bias_shape=(3,)), VECTORS, normal(3, 5)),
@@ -52,13 +60,16 @@ CASES = {
     "gaussian_noise": Case(nn.gaussian_noise(0.5), VECTORS),
     "gaussian_dropout": Case(nn.gaussian_dropout(0.5), VECTORS),
     "self_attention": Case(nn.self_attention(2, causal=True), SEQUENCES, VECTORS),
-    "masked attention": Case(
+    "self_attention, masked": Case(
         nn.self_attention(4, key_value_heads=2, rotary=True, head_features=2), (SEQUENCES, MASK), IMAGES
     ),
-    "cached attention": Case(
+    "self_attention, cached": Case(
         nn.self_attention(2, causal=True, cache_length=8), SEQUENCES, IMAGES, by_example=False
     ),
     "cross_attention": Case(nn.cross_attention(2), (SEQUENCES, normal(2, 3, 5), MASK[:, :3]), SEQUENCES),
+    "additive_attention": Case(
+        nn.additive_attention(3), (SEQUENCES, normal(2, 3, 5), MASK[:, :3]), SEQUENCES
+    ),
     "position_embedding": Case(nn.position_embedding(8), SEQUENCES, VECTORS),
     "sinusoidal_embedding": Case(nn.sinusoidal_embedding(), SEQUENCES, VECTORS),
     "encoder_block": Case(nn.encoder_block(nn.self_attention(2), 8, dropout=0.5), (SEQUENCES, MASK), VECTORS),
@@ -67,9 +78,16 @@ CASES = {
         (SEQUENCES, normal(2, 3, 5)),
         SEQUENCES,
     ),
-    "simple_rnn": Case(nn.recurrent(nn.simple_rnn_cell(3), reverse=True), SEQUENCES, VECTORS),
-    "lstm": Case(nn.recurrent(nn.lstm_cell(3)), (SEQUENCES, MASK), VECTORS),
-    "stacked": Case(nn.recurrent(nn.stacked_cells(nn.gru_cell(3), nn.lstm_cell(2))), SEQUENCES, VECTORS),
+    "simple_rnn_cell": Case(nn.recurrent(nn.simple_rnn_cell(3), reverse=True), SEQUENCES, VECTORS),
+    "recurrent": Case(nn.recurrent(nn.gru_cell(3)), (SEQUENCES, MASK), VECTORS),
+    "gru_cell": Case(nn.recurrent(nn.gru_cell(3)), SEQUENCES, VECTORS),
+    "conv_lstm_cell": Case(nn.recurrent(nn.conv_lstm_cell(3, (3, 2), strides=2)), (FILMS, FILM_MASK), IMAGES),
+    "conv_lstm_cell, sequences": Case(nn.recurrent_last(nn.conv_lstm_cell(3, (2,))), IMAGES, VOLUMES),
+    "conv_lstm_cell, volumes": Case(nn.recurrent(nn.conv_lstm_cell(2, (2, 1, 2))), FILMS[..., None], IMAGES),
+    "lstm_cell": Case(nn.recurrent(nn.lstm_cell(3)), (SEQUENCES, MASK), VECTORS),
+    "stacked_cells": Case(
+        nn.recurrent(nn.stacked_cells(nn.gru_cell(3), nn.lstm_cell(2))), SEQUENCES, VECTORS
+    ),
     "recurrent_last": Case(nn.recurrent_last(nn.gru_cell(3)), (SEQUENCES, MASK), VECTORS),
     "bidirectional": Case(nn.bidirectional(nn.gru_cell(3), nn.lstm_cell(2)), SEQUENCES, VECTORS),
     "parallel": Case(
@@ -81,11 +99,44 @@ CASES = {
     "repeat": Case(
         nn.repeat(nn.serial(nn.dense(4), nn.batch_norm(), nn.dropout(0.5)), 3), VECTORS, normal(3, 5)
     ),
-    "repeat of a block": Case(nn.repeat(nn.encoder_block(nn.self_attention(2), 8), 2), (SEQUENCES, MASK)),
+    "repeat, a block": Case(nn.repeat(nn.encoder_block(nn.self_attention(2), 8), 2), (SEQUENCES, MASK)),
+    "serial": Case(
+        nn.serial(nn.conv(3, (2, 2)), nn.batch_norm(), nn.relu, nn.flatten, nn.dropout(0.5), nn.dense(2)),
+        IMAGES,
+        SEQUENCES,
+    ),
+    "threshold": Case(nn.serial(functools.partial(nn.threshold, cutoff=0.5)), VECTORS),
     "lambda_": Case(nn.lambda_(lambda x: x[:, :2], name="first"), VECTORS),
 }
+
+# What `nn` offers besides makers of layers: types, and functions of cells and of parameters.
+NO_MAKERS = {"Cell", "Layer", "merge_lora", "unroll"}
+MAKERS = sorted(name for name in vars(nn) if callable(getattr(nn, name)) and name not in NO_MAKERS)
+# An activation is a function of one array, and as such a layer.
+FUNCTIONS = [name for name in MAKERS if getattr(nn, name) is getattr(functional, name, None)]
+
+
+def test_every_maker_is_in_the_table():
+    covered = {name.partition(",")[0] for name in CASES}
+    assert covered | set(FUNCTIONS) == set(MAKERS)
+
+
+def test_every_case_is_of_the_maker_that_it_is_called_after():
+    assignments = [
+        node for node in ast.parse(Path(__file__).read_text()).body if isinstance(node, ast.Assign)
+    ]
+    (table,) = [node.value for node in assignments if node.targets[0].id == "CASES"]
+    for name, case in zip(table.keys, table.values, strict=True):
+        maker = name.value.partition(",")[0]
+        called = {node.attr for node in ast.walk(case) if isinstance(node, ast.Attribute)}
+        assert maker in called, name.value
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_laws(name):
     check(CASES[name])
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in CASES])
+def test_laws_of_functions(name):
+    check(Case(nn.serial(getattr(nn, name)), IMAGES))

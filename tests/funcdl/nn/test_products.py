@@ -1,9 +1,12 @@
+import flax.linen
+import jax
 import numpy as np
 import pytest
 
 from funcdl import nn, random
 from tests.funcdl.nn.by_torch import assert_same, import_torch, ours, set_weights, value_and_gradients
 from tests.funcdl.nn.laws import normal
+from transforms import tree, vjp
 
 KEY = random.key(0)
 
@@ -19,6 +22,32 @@ def test_dense_general_equals_tensordot():
     assert params["kernel"].shape == (5, 3, 6, 2)
     expected = np.einsum("bijk,kiop->bjop", x, params["kernel"]) + params["bias"]
     np.testing.assert_allclose(layer(params, x), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_dense_general_and_einsum_equal_flax():
+    x = normal(2, 3, 4, 5)
+    cases = [
+        (
+            nn.dense_general((6, 2), axes=(1, -1), bias_init=bias),
+            flax.linen.DenseGeneral((6, 2), axis=(1, -1)),
+        ),
+        (
+            nn.einsum("bijk,jkl->bil", (4, 5, 6), bias_shape=(6,), bias_init=bias),
+            flax.linen.Einsum((4, 5, 6), "bijk,jkl->bil"),
+        ),
+    ]
+    for layer, theirs in cases:
+        params, _ = layer.init(KEY, x)
+        y, pullback = vjp(layer, params, x)
+
+        @jax.jit
+        def by_flax(params, x, theirs=theirs):
+            y, pullback = jax.vjp(lambda params, x: theirs.apply({"params": params}, x), params, x)
+            return y, *pullback(jax.numpy.sin(y))
+
+        got, expected = (y, *pullback(np.sin(y))), by_flax(params, x)
+        for mine, other in zip(tree.leaves(got), tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-4)
 
 
 def test_dense_general_of_one_axis_is_dense():

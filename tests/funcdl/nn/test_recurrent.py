@@ -2,9 +2,16 @@ import numpy as np
 import pytest
 
 from funcdl import nn, random
-from tests.funcdl.nn.by_torch import assert_same, import_torch, ours, set_weights, value_and_gradients
+from tests.funcdl.nn.by_torch import (
+    assert_same,
+    import_torch,
+    ours,
+    parameter_gradients,
+    set_weights,
+    value_and_gradients,
+)
 from tests.funcdl.nn.laws import normal
-from transforms import tree
+from transforms import grad, tree
 
 KEY = random.key(0)
 X = normal(3, 6, 4)
@@ -50,6 +57,25 @@ def test_outputs_and_carry_equal_torch(name):
     for mine, other in zip(tree.leaves(carry), theirs, strict=True):
         np.testing.assert_allclose(mine, other[0].detach(), rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(nn.recurrent_last(cell)(params, X), y[:, -1])
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+def test_gradients_of_the_parameters_equal_torch(name):
+    torch = import_torch()
+    cell = make(name)
+    params = cell.init(KEY, X[:, 0])
+    module = getattr(torch.nn, name)(4, 5, batch_first=True)
+    set_weights(module, **torch_weights(params))
+    theirs = parameter_gradients(module, lambda: module(torch.tensor(X))[0])
+    grads = grad(lambda params: np.sum(np.square(nn.recurrent(cell)(params, X))))(params)
+    expected = {
+        "input_kernel": theirs["weight_ih_l0"].T,
+        "recurrent_kernel": theirs["weight_hh_l0"].T,
+        "bias": theirs["bias_ih_l0"],
+        "recurrent_bias": theirs["bias_hh_l0"][-5:],
+    }
+    for part, mine in grads.items():
+        np.testing.assert_allclose(mine, expected[part], rtol=1e-4, atol=1e-4, err_msg=part)
 
 
 def test_bidirectional_equals_torch():

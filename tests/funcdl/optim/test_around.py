@@ -94,6 +94,16 @@ def test_private_aggregate_equals_optax(noise):
             np.testing.assert_allclose(leaf, other, rtol=1e-5, atol=1e-6)
 
 
+def test_per_example_clip_equals_optax():
+    rng = np.random.default_rng(0)
+    grads = tree.map(lambda *rows: np.stack(rows), *(matrices(rng) for _ in range(5)))
+    leaves = tree.leaves(grads)
+    summed, _ = optax.per_example_global_norm_clip(leaves, 2.0)
+    got = tree.leaves(optim.per_example_clip(grads, 2.0))
+    for leaf, other in zip(got, summed, strict=True):
+        np.testing.assert_allclose(leaf, other, rtol=1e-5, atol=1e-6)
+
+
 def test_per_example_gradients_without_examples_are_refused():
     with pytest.raises(ValueError, match=r"per_example_clip: the gradients must share the length of .*"):
         optim.per_example_clip({"w": np.ones((2, 3)), "b": np.ones(3)}, 1.0)

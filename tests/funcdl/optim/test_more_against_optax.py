@@ -35,6 +35,11 @@ def their_masked(inner, mask):
     return optax.masked(inner, mask)
 
 
+def compiled(optimizer):
+    """An optimizer of optax whose loops would be traced again at each step."""
+    return optax.GradientTransformation(optimizer.init, jax.jit(optimizer.update))
+
+
 CASES = {
     "adagrad": (optim.adagrad(0.3), optax.adagrad(0.3)),
     "adagrad, from zero": (
@@ -170,6 +175,14 @@ CASES = {
 
 # Differences of parameters, and polynomials of matrices, for which float32 leaves more than a millionth.
 DOUBLE_CASES = {
+    "scale_by_lbfgs": (
+        optim.chain(optim.scale_by_lbfgs(), optim.scale(-0.01)),
+        compiled(optax.chain(optax.scale_by_lbfgs(), optax.scale(-0.01))),
+    ),
+    "scale_by_lbfgs, everything": (
+        optim.chain(optim.scale_by_lbfgs(3, scale_start=False), optim.scale(-0.01)),
+        compiled(optax.chain(optax.scale_by_lbfgs(3, scale_init_precond=False), optax.scale(-0.01))),
+    ),
     "muon": (optim.muon(0.1), optax.contrib.muon(0.1)),
     "muon, everything": (
         optim.muon(

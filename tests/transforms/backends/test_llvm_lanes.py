@@ -109,7 +109,7 @@ def test_vectors_do_what_single_values_do(cases):
             text, declared = element_function(f"{name}_{lanes}", lanes, *case)
             texts.append(text)
             declarations |= declared
-    code = Code("\n".join([*texts, *sorted(declarations)]))
+    code = Code(["\n".join([*texts, *sorted(declarations)])])
     for name, inputs, output, _ in cases():
         operands = [operand(dtype, place) for place, dtype in enumerate(inputs)]
         results = []
@@ -133,7 +133,7 @@ def test_one_number_in_each_lane():
             np.dtype(np.float32), writer.emit(f"extractelement <{LANES} x float> {x}, i64 3")
         ),
     )
-    code = Code("\n".join([text, *declarations]))
+    code = Code(["\n".join([text, *declarations])])
     x = np.arange(COUNT, dtype=np.float32)
     out = np.zeros_like(x)
     address = code._engine.get_function_address("spread")

@@ -94,7 +94,7 @@ def tile_rows(rows: int, vectors: int, registers: int) -> int:
     """Return how many rows a tile should have: those that waste the least at the end of the rows.
 
     >>> tile_rows(64, 4, 32), tile_rows(6, 4, 32), tile_rows(1000, 1, 32)
-    (6, 6, 25)
+    (6, 6, 30)
     """
     most = max((registers - 1 - vectors) // vectors, 1)
 

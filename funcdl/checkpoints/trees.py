@@ -1,20 +1,21 @@
 """Trees of arrays in files: written whole or not at all, refused where they do not fit.
 
 A file is in the safetensors format: an array for each leaf, under its path, and a manifest of the leaves'
-dtypes and shapes in the header. Nothing in it is ever executed.
+dtypes, shapes and order of axes in memory in the header. Nothing in it is ever executed.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from funcdl._extras import load as load_extra
+from funcdl.checkpoints.files import write_whole
 from funcdl.optim.masks import path_mask
 from transforms import tree
 from transforms.errors import TreeMismatchError, message
@@ -66,12 +67,13 @@ def save(path: str | os.PathLike[str], values: Tree, *, metadata: Mapping[str, s
         raise ValueError(message("checkpoints.save", "every leaf", "have a path of its own", repr(twice)))
     arrays = {name: _as_array(name, leaf) for name, leaf in zip(paths, tree.leaves(values), strict=True)}
     manifest = {
-        name: {"dtype": array.dtype.name, "shape": list(array.shape)} for name, array in arrays.items()
+        name: {"dtype": array.dtype.name, "shape": list(array.shape), "order": _memory_order(array)}
+        for name, array in arrays.items()
     }
     header = {"format": FORMAT, "version": str(VERSION), "manifest": json.dumps(manifest)}
     header |= {f"user/{name}": text for name, text in (metadata or {}).items()}
     stored = {name: _storable(array) for name, array in arrays.items()}
-    _write_whole(Path(path), safetensors_numpy.save(stored, header))
+    write_whole(Path(path), safetensors_numpy.save(stored, header))
 
 
 def load(path: str | os.PathLike[str], like: Tree) -> Tree:
@@ -142,8 +144,9 @@ def manifest(path: str | os.PathLike[str]) -> dict[str, ArrayType]:
         FileNotFoundError: there is no such file.
         CheckpointError: it cannot be read; names the file and the reason.
     """
-    arrays, _ = _read("checkpoints.manifest", Path(path))
-    return {name: type_of(array) for name, array in arrays.items()}
+    header, _ = _open("checkpoints.manifest", Path(path), with_arrays=False)
+    entries = json.loads(header["manifest"]).items()
+    return {name: ArrayType(tuple(entry["shape"]), _dtype(entry["dtype"])) for name, entry in entries}
 
 
 def metadata(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -153,88 +156,8 @@ def metadata(path: str | os.PathLike[str]) -> dict[str, str]:
         FileNotFoundError: there is no such file.
         CheckpointError: it cannot be read; names the file and the reason.
     """
-    _, header = _read("checkpoints.metadata", Path(path))
+    header, _ = _open("checkpoints.metadata", Path(path), with_arrays=False)
     return {name.removeprefix("user/"): text for name, text in header.items() if name.startswith("user/")}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Folder:
-    """The checkpoints of one training: the last few, and the best one.
-
-    Attributes:
-        path: the folder; it is made when it is first written to.
-        keep: number of last checkpoints that are kept, at least 1.
-        mode: ``"min"`` if a lower value is better, ``"max"`` if a higher one is.
-
-    Raises:
-        ValueError: an attribute lies outside its range.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as path:
-    ...     folder = Folder(path=path, keep=1)
-    ...     for step, loss in enumerate([0.5, 0.2, 0.9]):
-    ...         file = folder.save(step, {"w": np.full(1, step)}, value=loss)
-    ...     folder.steps(), folder.latest().name, folder.best().name
-    ([1, 2], 'step-000000002.safetensors', 'step-000000001.safetensors')
-    """
-
-    path: str | os.PathLike[str]
-    keep: int = 3
-    mode: Literal["min", "max"] = "min"
-
-    def __post_init__(self) -> None:
-        if self.keep < 1:
-            raise ValueError(message("checkpoints.Folder", "keep", "be at least 1", self.keep))
-        if self.mode not in ("min", "max"):
-            raise ValueError(message("checkpoints.Folder", "mode", "be 'min' or 'max'", repr(self.mode)))
-
-    def save(self, step: int, values: Tree, *, value: float | None = None) -> Path:
-        """Write a checkpoint, then remove those that are neither among the last nor the best.
-
-        Args:
-            step: number of the checkpoint, at least 0; one of the same number is replaced.
-            values: a tree, as in `save`.
-            value: what the best one is told by; without it, or NaN, it is never the best.
-
-        Returns:
-            The file.
-        """
-        if step < 0:
-            raise ValueError(message("checkpoints.Folder.save", "step", "be at least 0", step))
-        Path(self.path).mkdir(parents=True, exist_ok=True)
-        file = self._file(step)
-        save(file, values, metadata=None if value is None else {"value": repr(float(value))})
-        kept = {*self.steps()[-self.keep :], step, self._best_step()}
-        for other in self.steps():
-            if other not in kept:
-                self._file(other).unlink()
-        return file
-
-    def steps(self) -> list[int]:
-        """Return the numbers of the checkpoints that are there, ascending."""
-        return sorted(int(file.stem.removeprefix("step-")) for file in self._files())
-
-    def latest(self) -> Path | None:
-        """Return the file with the highest number, or None."""
-        steps = self.steps()
-        return self._file(steps[-1]) if steps else None
-
-    def best(self) -> Path | None:
-        """Return the file with the best value, the first of equal ones, or None."""
-        step = self._best_step()
-        return None if step is None else self._file(step)
-
-    def _best_step(self) -> int | None:
-        values = {step: metadata(self._file(step)).get("value", "nan") for step in self.steps()}
-        numbers = {step: float(text) for step, text in values.items() if float(text) == float(text)}
-        choose = min if self.mode == "min" else max
-        return choose(numbers, key=numbers.__getitem__) if numbers else None
-
-    def _file(self, step: int) -> Path:
-        return Path(self.path) / f"step-{step:09d}.safetensors"
-
-    def _files(self) -> Sequence[Path]:
-        return list(Path(self.path).glob("step-*.safetensors"))
 
 
 def _as_array(name: str, leaf: Any) -> np.ndarray[Any, Any]:
@@ -245,56 +168,62 @@ def _as_array(name: str, leaf: Any) -> np.ndarray[Any, Any]:
     return array
 
 
+def _memory_order(array: np.ndarray[Any, Any]) -> list[int]:
+    # A product of matrices may round otherwise if one of them lies transposed: to go on bit for bit takes
+    # the array's order in memory, too.
+    return sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+
+
 def _storable(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     # The format's writer takes the memory as it lies there.
     contiguous: np.ndarray[Any, Any] = np.ascontiguousarray(array).reshape(array.shape)
     return contiguous if array.dtype.name in NATIVE else np.frombuffer(array.tobytes(), np.uint8)
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(beside, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    # The new name is in the folder, which has to reach the disk as well.
-    if hasattr(os, "O_DIRECTORY"):
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
 def _read(where: str, path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
+    header, stored = _open(where, path, with_arrays=True)
+    entries = json.loads(header["manifest"])
+    if entries.keys() != stored.keys():
+        raise _unreadable(where, path, "arrays that are not those of its manifest")
+    return {name: _restored(stored[name], entry) for name, entry in entries.items()}, header
+
+
+def _open(
+    where: str, path: Path, *, with_arrays: bool
+) -> tuple[dict[str, str], dict[str, np.ndarray[Any, Any]]]:
+    """Return the header of a file of ours and, if asked, its arrays as they are stored."""
     if not path.exists():
         raise FileNotFoundError(message(where, "the checkpoint", "exist", f"no file at {path}"))
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
-            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
+            names = list(file.keys()) if with_arrays and header.get("format") == FORMAT else []
+            stored = {name: file.get_tensor(name) for name in names}
     except (safetensors.SafetensorError, OSError) as error:
         raise _unreadable(where, path, f"a truncated or damaged file ({error})") from error
     if header.get("format") != FORMAT:
         raise _unreadable(where, path, "a safetensors file of another origin")
     if header.get("version") != str(VERSION):
         raise _unreadable(where, path, f"version {header.get('version')}, where {VERSION} is known")
-    entries = json.loads(header["manifest"])
-    if entries.keys() != stored.keys():
-        raise _unreadable(where, path, "arrays that are not those of its manifest")
-    arrays = {name: _restored(stored[name], entry) for name, entry in entries.items()}
-    return arrays, header
+    return header, stored
 
 
 def _restored(stored: np.ndarray[Any, Any], entry: dict[str, Any]) -> np.ndarray[Any, Any]:
-    if entry["dtype"] in NATIVE:
-        return stored
-    values: np.ndarray[Any, Any] = stored.view(np.dtype(entry["dtype"])).reshape(entry["shape"])
-    return values
+    values: np.ndarray[Any, Any] = stored
+    if entry["dtype"] not in NATIVE:
+        values = stored.view(_dtype(entry["dtype"])).reshape(entry["shape"])
+    order = entry["order"]
+    # A copy, in memory that NumPy has aligned.
+    return values.transpose(order).copy().transpose(np.argsort(order))
+
+
+def _dtype(name: str) -> np.dtype[Any]:
+    try:
+        return np.dtype(name)
+    except TypeError:
+        # NumPy knows bfloat16 and its like by name only once their package has been imported.
+        found: np.dtype[Any] = np.dtype(getattr(load_extra("ml_dtypes", "half", "checkpoints.load"), name))
+        return found
 
 
 def _unreadable(where: str, path: Path, reason: str) -> CheckpointError:
@@ -322,4 +251,7 @@ def _refuse(where: str, path: str | os.PathLike[str], differences: list[str]) ->
 
 
 def _like(array: np.ndarray[Any, Any], leaf: Any) -> Any:
-    return type(leaf)(array.item()) if isinstance(leaf, (bool, int, float, complex)) else array
+    """Return a number or a NumPy scalar where the tree to fill has one."""
+    if isinstance(leaf, (bool, int, float, complex)) and not isinstance(leaf, np.generic):
+        return type(leaf)(array.item())
+    return array[()] if isinstance(leaf, np.generic) else array
