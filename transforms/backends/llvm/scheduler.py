@@ -23,8 +23,10 @@ from transforms.backends.llvm.steps import (
     Reduce,
     Region,
     Repeat,
+    RepeatWhile,
     Schedule,
     Store,
+    Switch,
 )
 from transforms.backends.llvm.views import broadcast, is_contiguous, whole
 from transforms.backends.llvm.writer import NATIVE
@@ -55,7 +57,7 @@ class Scheduler:
         self.apart = apart  # whether each result must be a buffer of its own
         self.returned: set[Variable] = set()
         self.constants = list(graph.constants)
-        self.steps: list[Group | Contraction | HostCall | Repeat] = []
+        self.steps: list[Group | Contraction | HostCall | Repeat | Switch | RepeatWhile] = []
         self.groups: dict[int, Group] = {}  # those among the steps
         self.latest: dict[Shape, int] = {}  # the group over each shape that equations may join
         self.made = dict.fromkeys((*graph.inputs, *(x for x, _ in graph.constants)), -1)  # by which step
@@ -259,7 +261,7 @@ class Scheduler:
         """Return a buffer that is a region, in order."""
         return (region if is_contiguous(region) else self.copy(region)).access.buffer
 
-    def append(self, step: HostCall | Repeat, results: Sequence[Variable]) -> None:
+    def append(self, step: HostCall | Repeat | Switch | RepeatWhile, results: Sequence[Variable]) -> None:
         """Add a step that makes variables."""
         self.steps.append(step)
         for result in results:

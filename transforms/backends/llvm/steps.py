@@ -252,7 +252,63 @@ class Repeat(NamedTuple):
     outputs: tuple[Variable, ...]
 
 
-Step: TypeAlias = Kernel | Contraction | Band | HostCall | Repeat
+class Function(NamedTuple):
+    """A program that needs no Python, of which each result is a buffer of its own.
+
+    Attributes:
+        schedule: what it does.
+        plan: where it keeps what it stores, in memory that it is given.
+    """
+
+    schedule: Schedule
+    plan: Plan
+
+
+class Switch(NamedTuple):
+    """One of several functions, chosen by an index.
+
+    Attributes:
+        chosen: an integer.
+        functions: one for each number.
+        scratch: bytes.
+        operands: what each function reads.
+        results: what each function writes.
+    """
+
+    chosen: Variable
+    functions: tuple[Function, ...]
+    scratch: Variable
+    operands: tuple[Variable, ...]
+    results: tuple[Variable, ...]
+
+
+class RepeatWhile(NamedTuple):
+    """A loop for as long as a condition holds.
+
+    Attributes:
+        condition: from its consts and the carry to ``flag``.
+        step: from consts and carry to the next carry.
+        scratch: bytes, for both.
+        flag: whether to go on.
+        condition_consts: what the condition reads.
+        consts: what each step reads.
+        start: the first carry.
+        carried: the last carry.
+        others: buffers that take turns with those of ``carried``.
+    """
+
+    condition: Function
+    step: Function
+    scratch: Variable
+    flag: Variable
+    condition_consts: tuple[Variable, ...]
+    consts: tuple[Variable, ...]
+    start: tuple[Variable, ...]
+    carried: tuple[Variable, ...]
+    others: tuple[Variable, ...]
+
+
+Step: TypeAlias = Kernel | Contraction | Band | HostCall | Repeat | Switch | RepeatWhile
 
 
 class Schedule(NamedTuple):
@@ -287,6 +343,10 @@ def reads(step: Step) -> Iterator[Variable]:
         return (buffer for inner in step.steps for buffer in reads(inner))
     if isinstance(step, Repeat):
         return iter((*step.consts, *step.start, *step.stacks))
+    if isinstance(step, Switch):
+        return iter((step.chosen, *step.operands))
+    if isinstance(step, RepeatWhile):
+        return iter((*step.condition_consts, *step.consts, *step.start))
     return (x.access.buffer for x in step.operands if isinstance(x, Region))
 
 
@@ -300,6 +360,10 @@ def writes(step: Step) -> Iterator[Variable]:
         return (buffer for inner in step.steps for buffer in writes(inner))
     if isinstance(step, Repeat):
         return iter((*step.carried, *step.others, *step.outputs, step.scratch))
+    if isinstance(step, Switch):
+        return iter((*step.results, step.scratch))
+    if isinstance(step, RepeatWhile):
+        return iter((*step.carried, *step.others, step.flag, step.scratch))
     return iter(step.equation.results)
 
 
@@ -346,12 +410,24 @@ class _Printer:
             order = "backwards " if step.reverse else ""
             head = f"{results} = repeat {step.length} times {order}from {operands}"
             return [head, *(f"  {line}" for line in self.lines(step.step))]
+        if isinstance(step, Switch):
+            head = (
+                f"{self._listed(step.results)} = one of {len(step.functions)}, by {self._name(step.chosen)}"
+            )
+            return [f"{head}, from {self._listed(step.operands)}", *self._functions(step.functions)]
+        if isinstance(step, RepeatWhile):
+            operands = self._listed((*step.condition_consts, *step.consts, *step.start))
+            head = f"{self._listed(step.carried)} = repeat while the first, from {operands}"
+            return [head, *self._functions((step.condition, step.step))]
         texts = [
             f"{self._place(x.access)}{list(x.shape)}" if isinstance(x, Region) else repr(x)
             for x in step.operands
         ]
         results = self._listed(step.equation.results)
         return [f"{results} = numpy {step.equation.primitive.name} {' '.join(texts)}"]
+
+    def _functions(self, functions: Sequence[Function]) -> list[str]:
+        return [f"  {line}" for function in functions for line in self.lines(function.schedule)]
 
     def _contraction(self, step: Contraction) -> str:
         """Write the rows' and the stack's loops, and the sum; columns come last."""
