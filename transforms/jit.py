@@ -225,8 +225,8 @@ def jit(
     Args:
         f: a function of trees of arrays that returns a tree of arrays.
         backend: what runs the program: "llvm", native code, which is the default where llvmlite is installed;
-            "numpy"; or "xla", on the devices that JAX finds. The results of "xla" are JAX arrays, which stay on
-            their device.
+            "numpy"; or "xla", on the devices that JAX finds. The results of "xla" are JAX arrays, which stay
+            on their device.
         static_argnums: positions of arguments that are not traced: hashable values, on which the function may
             branch. Each value has a program of its own.
         static_argnames: names of arguments that are not traced. An argument that ``f`` names is static

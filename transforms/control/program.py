@@ -12,7 +12,7 @@ import numpy as np
 from transforms.control.nans import are_checked
 from transforms.graph.cut import cut
 from transforms.graph.ir import Graph, Variable, has_effect
-from transforms.graph.passes import remove_dead, share_common
+from transforms.graph.passes import optimize, remove_dead, share_common
 from transforms.graph.stage import StageTracer, bind_effect, evaluate, stage_flat
 from transforms.jvp import jvp
 from transforms.primitive import Forward, Primitive, zeros_of
@@ -76,6 +76,11 @@ class Program:
         # The backends stand above this floor; which one it is to be is known only now.
         backends = importlib.import_module("transforms.backends")
         return self.derive(("compiled", backend), lambda: backends.compile_graph(self.graph, backend))
+
+    @property
+    def optimized(self) -> Graph:
+        """The graph after all passes."""
+        return self.derive("optimized", lambda: optimize(self.graph))  # type: ignore[no-any-return]
 
     def jvp(self, active: tuple[bool, ...]) -> Pushed:
         """Return the program of outputs and tangents, given inputs and the tangents of active ones."""

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from transforms.control.program import Program, call_program, make_program
 from transforms.graph.cut import cut
 from transforms.graph.ir import Graph
-from transforms.graph.passes import optimize
 from transforms.primitive import zeros_of
 from transforms.types import Array, ArrayType, Shape, is_differentiable, type_of
 
@@ -47,7 +46,7 @@ class Loop(NamedTuple):
     @property
     def optimized(self) -> Graph:
         """The graph of one step, after all passes."""
-        return self.program.derive("optimized", lambda: optimize(self.graph))  # type: ignore[no-any-return]
+        return self.program.optimized
 
     @property
     def graphs(self) -> dict[str, Graph]:

@@ -28,7 +28,8 @@ def cut(graph: Graph, early_inputs: int, early_outputs: int, *, effects_wait: bo
     """Cut a program after what does not depend on the inputs that come late.
 
     The edges across the cut are the residuals: each is computed once by the first program and read
-    by the second, unless it takes no more than a little arithmetic on other residuals: then it is computed again.
+    by the second, unless it takes no more than a little arithmetic on other residuals: then it is computed
+    again.
 
     Args:
         graph: the program.
@@ -89,8 +90,9 @@ def _read_from(
 # What costs less than to store its result and read it again: views, and elementwise arithmetic.
 _VIEWS = frozenset({"transpose", "reshape", "broadcast_to"})
 _CHEAP = _VIEWS.union(
-    "add subtract multiply divide negative square where maximum minimum less less_equal greater greater_equal "
-    "equal not_equal logical_and logical_or logical_not astype sign absolute".split()
+    ("add", "subtract", "multiply", "divide", "negative", "square", "sign", "absolute", "astype", "where"),
+    ("maximum", "minimum", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal"),
+    ("logical_and", "logical_or", "logical_not"),
 )
 _MOST_EQUATIONS = 8  # for one residual
 

@@ -10,7 +10,7 @@ import itertools
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from transforms.backends.llvm.contraction import tile_axis
 from transforms.backends.llvm.steps import (
@@ -30,7 +30,6 @@ from transforms.graph.ir import Variable
 from transforms.types import Shape
 
 Splittable: TypeAlias = Kernel | Contraction
-AnyStep = TypeVar("AnyStep", Kernel, Contraction)
 
 # A unit should touch no more bytes than this, or they would not stay in the second cache.
 _UNIT_BYTES = 1 << 19
@@ -43,7 +42,8 @@ _WORTH_THREADS = 12_000.0
 _FEWEST_UNITS = 8
 # How many times as much as it should a unit may touch for the sake of a contraction of few rows.
 _COARSEST = 4
-# How many steps are looked at for each band, so that a program of many takes no more than that many times as long.
+# How many steps are looked at for each band, so that a program of many takes no more than that many times
+# as long.
 _WINDOW = 256
 
 
@@ -63,12 +63,11 @@ def form_bands(steps: Sequence[Step], returned: set[Variable]) -> tuple[Step, ..
             band = _Forming(step)
             for index in others:
                 other = steps[index]
-                is_ready = isinstance(other, (Kernel, Contraction)) and after[index] <= done
-                if is_ready and band.joins(other):
+                if isinstance(other, (Kernel, Contraction)) and after[index] <= done and band.joins(other):
                     taken.append(index)
                     done.add(index)
             apart[len(formed)] = band.apart
-            formed.extend(band.finish())
+            formed += band.finish()
         else:
             formed.append(step)
         for index in taken:
@@ -84,7 +83,7 @@ def _with_local_buffers(
     for index, step in enumerate(steps):
         for buffer in (*reads(step), *writes(step)):
             touched.setdefault(buffer, set()).add(index)
-    finished = []
+    finished: list[Step] = []
     for index, step in enumerate(steps):
         if isinstance(step, Band) and step.units > 1:
             written = dict.fromkeys(writes(step))
@@ -107,8 +106,8 @@ def _in_place(step: Splittable, local: tuple[Variable, ...]) -> Splittable:
     return _along_units(step, lambda x, axis: still(x, axis) if x.buffer in local else x)
 
 
-def _along_units(step: AnyStep, change: Callable[[Access, int], Access]) -> AnyStep:
-    """Return a step with those accesses changed that move along its units, given which of the strides that is."""
+def _along_units(step: Splittable, change: Callable[[Access, int], Access]) -> Splittable:
+    """Return a step with those accesses changed that move along its units, given which stride that is."""
     if isinstance(step, Contraction):
         axis = step.outermost
         right = step.right if step.splits_rows else change(step.right, 0)
@@ -189,7 +188,7 @@ class _Forming:
         """Return the bytes of all that units have a part of."""
         return _bytes(x for x, apart in self.apart.items() if apart)
 
-    def finish(self) -> list[Step]:
+    def finish(self) -> list[Band]:
         """Return the band, or its steps one by one if units would be of no use."""
         units = self._useful_units()
         if units == 1:
@@ -230,20 +229,20 @@ def split_step(step: Splittable, units: int) -> Splittable:
     split = split_accesses(step, length)
     if isinstance(split, Kernel):
         return split._replace(
-            shape=(units, length, *step.shape[1:]), reduced=(False, *step.reduced), split=True
+            shape=(units, length, *split.shape[1:]), reduced=(False, *split.reduced), split=True
         )
-    if step.splits_rows:
+    if isinstance(step, Contraction) and step.splits_rows:
         return split._replace(rows=(units, length, *split.rows[1:]), split="rows")
     return split._replace(stack=(units, length, *split.stack[1:]), split="stack")
 
 
-def split_accesses(step: AnyStep, length: int) -> AnyStep:
-    """Return a step whose accesses have two strides for the axis of units: from part to part, and within one."""
+def split_accesses(step: Splittable, length: int) -> Splittable:
+    """Return a step whose accesses have two strides for the units: from part to part, and within one."""
 
     def along(access: Access, axis: int) -> Access:
         stride = access.strides[axis]
-        moved = (stride * length, stride)
-        return access._replace(strides=(*access.strides[:axis], *moved, *access.strides[axis + 1 :]))
+        both = (stride * length, stride)
+        return access._replace(strides=(*access.strides[:axis], *both, *access.strides[axis + 1 :]))
 
     return _along_units(step, along)
 

@@ -1,9 +1,9 @@
 """Sums of products: matrix products, convolutions and their derivatives, as tiles of results in registers.
 
-A tile is some rows by some vectors of columns. For each index of the summed axes it takes a vector of the right
-operand for each of its columns, spreads an element of the left operand over a vector for each of its rows, and
-adds their products to the tile. Neither operand is copied: the left one may lie anywhere in memory, because its
-elements are read one by one, and the columns of the right one are adjacent.
+A tile is some rows by some vectors of columns. For each index of the summed axes it takes a vector of the
+right operand for each of its columns, spreads an element of the left operand over a vector for each of its
+rows, and adds their products to the tile. Neither operand is copied: the left one may lie anywhere in memory,
+because its elements are read one by one, and the columns of the right one are adjacent.
 
 Source: K. Goto and R. van de Geijn, Anatomy of High-Performance Matrix Multiplication (2008), for the panels
 that stay in cache; E. Georganas et al., Anatomy of High-Performance Deep Learning Convolutions on SIMD
@@ -81,7 +81,7 @@ def _arranged(contraction: Contraction) -> Contraction:
 
 
 def tile_axis(contraction: Contraction) -> int:
-    """Return the axis of rows that fills tiles: of those that are long enough, the one whose elements are nearest."""
+    """Return the axis of rows that fills tiles: of the long ones that whose elements are nearest."""
     stacked = len(contraction.stack)
     first = 1 if contraction.split == "rows" else 0
     axes = range(first, len(contraction.rows))

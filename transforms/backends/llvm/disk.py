@@ -1,8 +1,8 @@
 """Compiled code on disk, so that a machine compiles a program only once.
 
-An entry is a file named by a hash of what it was made of: the text, the processor, the versions. It holds its own
-hash, and one that does not match is made anew. It is written beside its place and renamed, so that readers see whole
-files, and several processes may write at once. The folder belongs to the user alone.
+An entry is a file named by a hash of what it was made of: the text, the processor, the versions. It holds its
+own hash, and one that does not match is made anew. It is written beside its place and renamed, so that
+readers see whole files, and several processes may write at once. The folder belongs to the user alone.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def cached(text: str, *, key: str, make: Callable[[str], bytes]) -> bytes:
 def cache_folder() -> Path | None:
     """Return the folder of entries; None if there is none that is the user's alone, or it is turned off.
 
-    It is ``funcdl`` in the user's folder of caches, or what ``FUNCDL_CACHE`` names; ``FUNCDL_CACHE=0`` turns it off.
+    It is ``funcdl`` in the user's folder of caches, or what ``FUNCDL_CACHE`` names; ``FUNCDL_CACHE=0`` turns
+    it off.
     """
     return _folder(os.environ.get("FUNCDL_CACHE", ""))
 

@@ -34,8 +34,8 @@ class Function(NamedTuple):
     """A kernel as LLVM.
 
     Attributes:
-        text: of a function that takes a pointer for each buffer and the index of a unit; `NAME` stands for its
-            name.
+        text: of a function that takes a pointer for each buffer and the index of a unit; `NAME` stands for
+            its name.
         declarations: of the functions that it calls.
         buffers: which pointers it takes.
     """

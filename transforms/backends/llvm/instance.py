@@ -1,4 +1,4 @@
-"""What one call of a program at a time needs: an arena, a table of pointers, and the arrays of its results."""
+"""What one call of a program at a time needs: an arena, a table of pointers, the arrays of its results."""
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ class Instance:
     def _fail(self) -> NoReturn:
         index, length = self.code.take_failure()
         raise IndexError(
-            f"jit: an index must be from {-length} to {length - 1}, got {index}, which is out of bounds for an "
-            f"axis of {length}; check the indices before the call"
+            f"jit: an index must be from {-length} to {length - 1}, got {index}, which is out of bounds "
+            f"for an axis of {length}; check the indices before the call"
         )
 
     def _result(self, output: Any) -> Array:

@@ -8,9 +8,21 @@ from typing import NamedTuple
 
 from transforms.backends.llvm.body import Body
 from transforms.backends.llvm.contraction import contraction_function
+from transforms.backends.llvm.control import COPY, Callee, write_switch, write_while
 from transforms.backends.llvm.emit import NAME, kernel_function
 from transforms.backends.llvm.processor import host_processor
-from transforms.backends.llvm.steps import Band, Contraction, HostCall, Kernel, Plan, Repeat, Schedule, Step
+from transforms.backends.llvm.steps import (
+    Band,
+    Contraction,
+    HostCall,
+    Kernel,
+    Plan,
+    Repeat,
+    RepeatWhile,
+    Schedule,
+    Step,
+    Switch,
+)
 from transforms.backends.llvm.transposition import transposition_function
 from transforms.graph.ir import Variable
 
@@ -18,7 +30,8 @@ from transforms.graph.ir import Variable
 _KERNEL_ATTRIBUTES = """attributes #0 = { noinline nounwind "prefer-vector-width"="512" }
 attributes #1 = { noinline nounwind optnone }"""
 
-# What the check of an index leaves behind, and the function that takes it: a length of -1 says that all is well.
+# What the check of an index leaves behind, and the function that takes it: a length of -1 says that all is
+# well.
 _FAILURE = """@failed_index = hidden global i64 0
 @failed_length = hidden global i64 -1
 
@@ -39,8 +52,8 @@ _STAMP = """define i64 @stamp() {
 }"""
 
 
-# Segments have no more steps than this: the time to compile a function grows faster than its length. Those that
-# have so many are not worth optimizing.
+# Segments have no more steps than this: the time to compile a function grows faster than its length. Those
+# that have so many are not worth optimizing.
 _LONG = 256
 # Modules with fewer functions are not divided, and into no more than this.
 _CHUNK = 8
@@ -52,8 +65,8 @@ class Layout(NamedTuple):
 
     Attributes:
         plan: the arena, whose address is the first of the table.
-        slots: the places of other buffers in the table: of constants, inputs, results, and what NumPy gives, in
-            this order.
+        slots: the places of other buffers in the table: of constants, inputs, results, and what NumPy gives,
+            in this order.
     """
 
     plan: Plan
@@ -66,7 +79,8 @@ class Segments(NamedTuple):
     Attributes:
         modules: LLVM; the first has the segments, and the others the functions that these call.
         parts: in order: the number of a segment, or a call of NumPy.
-        timed: the steps whose cycles the code counts, in the order of the counters; none if it does not count.
+        timed: the steps whose cycles the code counts, in the order of the counters; none if it does not
+            count.
     """
 
     modules: tuple[str, ...]
@@ -83,8 +97,9 @@ def write_module(schedule: Schedule, layout: Layout, *, timed: bool = False) -> 
             parts.extend(step for step in steps if isinstance(step, HostCall))
         else:
             native = [step for step in steps if not isinstance(step, HostCall)]
-            for first in range(0, len(native), _LONG):
-                parts.append(writer.segment(native[first : first + _LONG]))
+            parts.extend(
+                writer.segment(native[first : first + _LONG]) for first in range(0, len(native), _LONG)
+            )
     return Segments(writer.modules(), tuple(parts), tuple(writer.timed))
 
 
@@ -102,7 +117,7 @@ class _ModuleWriter:
         self.step_functions: list[str] = []
 
     def modules(self) -> tuple[str, ...]:
-        """Return the modules: one, or if there are many functions more, which can be compiled at the same time."""
+        """Return the modules: one, or if there are many functions more, which can be compiled at once."""
         counters = []
         if self.is_timed:
             self.declarations.add("declare i64 @llvm.readcyclecounter()")
@@ -135,11 +150,15 @@ class _ModuleWriter:
                 self._band(lines, step)
             elif isinstance(step, Repeat):
                 self._repeat(lines, step)
+            elif isinstance(step, Switch):
+                write_switch(lines, step, [self._callee(*x) for x in step.functions])
+            elif isinstance(step, RepeatWhile):
+                self.declarations.add(COPY)
+                write_while(lines, step, self._callee(*step.condition), self._callee(*step.step))
 
     def _repeat(self, lines: Body, loop: Repeat) -> None:
         """Write a loop that calls a function of one step, whose carry alternates between two buffers."""
-        constants = [x for x, _ in loop.step.constants]
-        function = self._step_function(loop, constants)
+        callee = self._callee(loop.step, loop.plan)
         label, before = lines.new_label("repeat")
         starts = [lines.pointer(x) for x in loop.start]
         homes, others = ([lines.pointer(x) for x in buffers] for buffers in (loop.carried, loop.others))
@@ -161,30 +180,29 @@ class _ModuleWriter:
             lines.add(f"%{label}_r = sub i64 {loop.length - 1}, {index}")
             index = f"%{label}_r"
         pointers = [
-            lines.pointer(loop.scratch),
             *(lines.pointer(x) for x in loop.consts),
             *(f"%{label}_s{i}" for i in range(count)),
             *(lines.entry(x, index, loop.length) for x in loop.stacks),
             *(f"%{label}_t{i}" for i in range(count)),
             *(lines.entry(x, index, loop.length) for x in loop.outputs),
-            *(lines.pointer(x) for x in constants),
         ]
-        lines.add(f"call void {function}({', '.join(f'ptr {x}' for x in pointers)})")
+        lines.add(callee.call(lines, lines.pointer(loop.scratch), pointers))
         lines.add(f"%{label}_n = add i64 %{label}_i, 1")
         lines.add(f"%{label}_c = icmp ult i64 %{label}_n, {loop.length}")
         lines.add(f"br i1 %{label}_c, label %{label}, label %{label}_end")
         lines.begin(f"{label}_end")
 
-    def _step_function(self, loop: Repeat, constants: list[Variable]) -> str:
-        """Write the function of one step of a loop and return its name."""
-        outputs = [x[0] for x in loop.step.outputs if isinstance(x, tuple)]
-        pointers = {x: f"%a{i}" for i, x in enumerate((*loop.step.inputs, *outputs, *constants))}
-        lines = Body(loop.plan, {}, pointers, scratch="%scratch")
-        self._steps(lines, (x for x in loop.step.steps if not isinstance(x, HostCall)))
+    def _callee(self, schedule: Schedule, plan: Plan) -> Callee:
+        """Write the function of a program: of a step of a loop, say, or of a branch."""
+        constants = tuple(dict.fromkeys(x for x, _ in schedule.constants))
+        outputs = [x[0] for x in schedule.outputs if isinstance(x, tuple)]
+        pointers = {x: f"%a{i}" for i, x in enumerate((*schedule.inputs, *outputs, *constants))}
+        lines = Body(plan, {}, pointers, scratch="%scratch")
+        self._steps(lines, (x for x in schedule.steps if not isinstance(x, HostCall)))
         name = f"@step{len(self.step_functions)}"
         arguments = ", ".join(f"ptr {x}" for x in ("%scratch", *pointers.values()))
         self.step_functions.append(f"define internal void {name}({arguments}) {{\n{lines.text()}\n}}")
-        return name
+        return Callee(name, constants)
 
     def _band(self, lines: Body, band: Band) -> None:
         """Write a call of each step for each unit; the pointers reach a function of units in an array."""

@@ -1,8 +1,8 @@
 """From Python's objects to addresses, in native code: what a call costs before and after the program runs.
 
-`prepare` reads the heads of the arrays that a call is given, and picks for each result an array that nobody refers
-to any more. It holds the interpreter's lock. Where an argument is something else than a contiguous array or a
-scalar of the right type, or no array is free, it says so, and Python does the rest.
+`prepare` reads the heads of the arrays that a call is given, and picks for each result an array that nobody
+refers to any more. It holds the interpreter's lock. Where an argument is something else than a contiguous
+array or a scalar of the right type, or no array is free, it says so, and Python does the rest.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def _compiled() -> Any:
 
 
 def _layout_is_known() -> bool:
-    """Say whether objects and arrays are laid out as `prepare` expects: not in a build without the lock, say."""
+    """Say whether objects and arrays are laid out as `prepare` expects; not in a build without the lock."""
     array = np.arange(3.0)
     read = ctypes.c_int64.from_address
     return (
@@ -166,7 +166,7 @@ def _layout_is_known() -> bool:
 
 @functools.cache
 def prepare_function() -> Any:
-    """Return `prepare` as a function of two addresses; where it does not know objects, one that never succeeds."""
+    """Return `prepare` as a function of two addresses; where it knows no objects, one that never succeeds."""
     return _compiled()[0] if _layout_is_known() else lambda items, control: UNUSUAL
 
 

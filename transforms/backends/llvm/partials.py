@@ -1,4 +1,4 @@
-"""Reductions over the first axis in two stages, so that they can run unit by unit like everything around them.
+"""Reductions over the first axis in two stages, so that they run unit by unit like everything around them.
 
 Each unit reduces its own part; a small kernel combines the parts. How a sum is divided depends on its length
 alone, so that it has the same value on any number of threads.
@@ -6,6 +6,7 @@ alone, so that it has the same value on any number of threads.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from transforms.backends.llvm.bands import nanoseconds, split_accesses
@@ -32,6 +33,7 @@ def _stages(kernel: Kernel) -> list[Step]:
     if parts == 1:
         return [kernel]
     split = split_accesses(kernel, kernel.shape[0] // parts)
+    assert isinstance(split, Kernel)
     buffers = {
         x.access.buffer: Variable(ArrayType((parts, *x.access.buffer.type.shape), x.dtype))
         for x in kernel.reductions
@@ -62,13 +64,17 @@ def _combination(reduction: Reduce, buffer: Variable, parts: int) -> Kernel:
 
 def _count(kernel: Kernel) -> int:
     """Return into how many parts a reduction should be divided; 1 for not at all."""
-    if not kernel.reductions or not kernel.shape or not kernel.reduced[0] or kernel.scatters or nanoseconds(kernel) < _WORTH:
+    if (
+        not kernel.reductions
+        or not kernel.shape
+        or not kernel.reduced[0]
+        or kernel.scatters
+        or nanoseconds(kernel) < _WORTH
+    ):
         return 1
     length = kernel.shape[0]
     parts = next((n for n in range(min(_PARTS, length), 3, -1) if not length % n), 1)
     size = max(x.access.buffer.type.size for x in kernel.reductions)
-    elements = 1
-    for n in kernel.shape:
-        elements *= n
+    elements = math.prod(kernel.shape)
     whole_results = all(x.access.offset == 0 for x in kernel.reductions)
     return parts if whole_results and parts * size * 4 <= elements else 1

@@ -73,7 +73,7 @@ def simplify(contraction: Contraction) -> Contraction:
 
 
 def _merged(axes: list[_Axis]) -> list[_Axis]:
-    """Drop axes of one element, and take neighbours together whose elements follow each other in all operands."""
+    """Drop axes of one element; take neighbours together whose elements follow each other in all operands."""
     merged: list[_Axis] = []
     for length, strides in axes:
         if length == 1:

@@ -24,8 +24,8 @@ def profile(
         address: of the counters, one of 8 bytes for each step.
         stamp: returns the number of cycles since some time.
         call: runs the program once.
-        calls: how often to run it, after once to warm up. Of each step the shortest time counts, which is the one
-            that other programs disturbed least.
+        calls: how often to run it, after once to warm up. Of each step the shortest time counts, which is the
+            one that other programs disturbed least.
     """
     call()
     counters = (ctypes.c_int64 * len(timed)).from_address(address)

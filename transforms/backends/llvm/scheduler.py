@@ -24,8 +24,10 @@ from transforms.backends.llvm.steps import (
     Reduce,
     Region,
     Repeat,
+    RepeatWhile,
     Schedule,
     Store,
+    Switch,
 )
 from transforms.backends.llvm.views import broadcast, is_contiguous, whole
 from transforms.backends.llvm.writer import NATIVE
@@ -56,7 +58,7 @@ class Scheduler:
         self.apart = apart  # whether each result must be a buffer of its own
         self.returned: set[Variable] = set()
         self.constants = list(graph.constants)
-        self.steps: list[Group | Contraction | HostCall | Repeat] = []
+        self.steps: list[Group | Contraction | HostCall | Repeat | Switch | RepeatWhile] = []
         self.groups: dict[int, Group] = {}  # those among the steps
         self.latest: dict[Shape, int] = {}  # the group over each shape that equations may join
         self.made = dict.fromkeys((*graph.inputs, *(x for x, _ in graph.constants)), -1)  # by which step
@@ -73,7 +75,9 @@ class Scheduler:
         outputs = tuple(self.output(x) for x in self.graph.outputs)
         access = {x: whole(x).access for x in self.made}
         steps = [x.kernel(self.stored, access) if isinstance(x, Group) else x for x in self.steps]
-        return Schedule(self.graph.inputs, tuple(self.constants), form_bands(in_stages(steps), self.returned), outputs)
+        return Schedule(
+            self.graph.inputs, tuple(self.constants), form_bands(in_stages(steps), self.returned), outputs
+        )
 
     def equation(self, equation: Equation) -> None:
         """Add an equation: by its primitive's rule, as an element of a group, or as a call of NumPy."""
@@ -198,7 +202,7 @@ class Scheduler:
         self.stored.add(buffer)
 
     def own_group(self, shape: Shape, reads: list[Variable]) -> int:
-        """Return the index of a new group over a shape, behind what makes some buffers, that nothing may join."""
+        """Return the index of a new group over a shape, behind what makes buffers, that nothing may join."""
         latest = self.latest.pop(shape, None)
         index = self.group(shape, [], after=max(self.made[x] for x in reads))
         self.latest.pop(shape)
@@ -260,7 +264,7 @@ class Scheduler:
         """Return a buffer that is a region, in order."""
         return (region if is_contiguous(region) else self.copy(region)).access.buffer
 
-    def append(self, step: HostCall | Repeat, results: Sequence[Variable]) -> None:
+    def append(self, step: HostCall | Repeat | Switch | RepeatWhile, results: Sequence[Variable]) -> None:
         """Add a step that makes variables."""
         self.steps.append(step)
         for result in results:

@@ -67,7 +67,7 @@ class Check(NamedTuple):
 
 
 class Gather(NamedTuple):
-    """The element at an access, moved by indices: for each of them its value, and the stride that it multiplies."""
+    """The element at an access, moved by indices: for each its value, and the stride that it multiplies."""
 
     access: Access
     indices: tuple[tuple[int, int], ...]
@@ -127,8 +127,8 @@ class Kernel(NamedTuple):
 class Contraction(NamedTuple):
     """Sums of products, ``out[s, r, c] = sum over i of left[s, r, i] * right[s, i, c]``.
 
-    A matrix product has one axis of each kind; in a convolution the rows are the places and the examples, and the
-    sum runs over the window and the channels.
+    A matrix product has one axis of each kind; in a convolution the rows are the places and the examples, and
+    the sum runs over the window and the channels.
 
     Attributes:
         stack: lengths of the axes that all three have.
@@ -139,8 +139,8 @@ class Contraction(NamedTuple):
         right: with a stride for each axis of stack and inner, and for the columns.
         out: with a stride for each axis of stack and rows, and for the columns.
         dtype: float32 or float64.
-        split: of which axes, "stack" or "rows", one call does one index of the first, which is outermost in ``out``;
-            of neither, if it is empty. Rows are then more than one axis.
+        split: of which axes, "stack" or "rows", one call does one index of the first, which is outermost in
+            ``out``; of neither, if it is empty. Rows are then more than one axis.
     """
 
     stack: Shape
@@ -155,7 +155,7 @@ class Contraction(NamedTuple):
 
     @property
     def outermost(self) -> int:
-        """The outermost axis of ``out``: 0 for the first of the stack, or the number of the first of the rows."""
+        """The outermost axis of ``out``: 0 for the first of the stack, or the number of the first of rows."""
         count = len(self.stack)
         if self.split:
             return 0 if self.split == "stack" else count
@@ -189,15 +189,15 @@ class HostCall(NamedTuple):
 class Band(NamedTuple):
     """Kernels and contractions that run unit by unit: all of them for one unit, then for the next.
 
-    A unit is one index of the first axis that all steps have. What a step reads of an earlier one's result for a
-    unit was computed for that unit, so that it is still in cache, and units may run at the same time.
+    A unit is one index of the first axis that all steps have. What a step reads of an earlier one's result
+    for a unit was computed for that unit, so that it is still in cache, and units may run at the same time.
 
     Attributes:
         steps: in order.
         units: how many there are.
         parallel: whether it is worth while to run units at the same time.
-        local: buffers that nothing else touches. Each thread has room for one unit's part of these, so that they
-            are in cache; their accesses do not move along the units.
+        local: buffers that nothing else touches. Each thread has room for one unit's part of these, so that
+            they are in cache; their accesses do not move along the units.
     """
 
     steps: tuple[Kernel | Contraction, ...]
@@ -252,7 +252,63 @@ class Repeat(NamedTuple):
     outputs: tuple[Variable, ...]
 
 
-Step: TypeAlias = Kernel | Contraction | Band | HostCall | Repeat
+class Function(NamedTuple):
+    """A program that needs no Python, of which each result is a buffer of its own.
+
+    Attributes:
+        schedule: what it does.
+        plan: where it keeps what it stores, in memory that it is given.
+    """
+
+    schedule: Schedule
+    plan: Plan
+
+
+class Switch(NamedTuple):
+    """One of several functions, chosen by an index.
+
+    Attributes:
+        chosen: an integer.
+        functions: one for each number.
+        scratch: bytes.
+        operands: what each function reads.
+        results: what each function writes.
+    """
+
+    chosen: Variable
+    functions: tuple[Function, ...]
+    scratch: Variable
+    operands: tuple[Variable, ...]
+    results: tuple[Variable, ...]
+
+
+class RepeatWhile(NamedTuple):
+    """A loop for as long as a condition holds.
+
+    Attributes:
+        condition: from its consts and the carry to ``flag``.
+        step: from consts and carry to the next carry.
+        scratch: bytes, for both.
+        flag: whether to go on.
+        condition_consts: what the condition reads.
+        consts: what each step reads.
+        start: the first carry.
+        carried: the last carry.
+        others: buffers that take turns with those of ``carried``.
+    """
+
+    condition: Function
+    step: Function
+    scratch: Variable
+    flag: Variable
+    condition_consts: tuple[Variable, ...]
+    consts: tuple[Variable, ...]
+    start: tuple[Variable, ...]
+    carried: tuple[Variable, ...]
+    others: tuple[Variable, ...]
+
+
+Step: TypeAlias = Kernel | Contraction | Band | HostCall | Repeat | Switch | RepeatWhile
 
 
 class Schedule(NamedTuple):
@@ -287,6 +343,10 @@ def reads(step: Step) -> Iterator[Variable]:
         return (buffer for inner in step.steps for buffer in reads(inner))
     if isinstance(step, Repeat):
         return iter((*step.consts, *step.start, *step.stacks))
+    if isinstance(step, Switch):
+        return iter((step.chosen, *step.operands))
+    if isinstance(step, RepeatWhile):
+        return iter((*step.condition_consts, *step.consts, *step.start))
     return (x.access.buffer for x in step.operands if isinstance(x, Region))
 
 
@@ -300,11 +360,16 @@ def writes(step: Step) -> Iterator[Variable]:
         return (buffer for inner in step.steps for buffer in writes(inner))
     if isinstance(step, Repeat):
         return iter((*step.carried, *step.others, *step.outputs, step.scratch))
+    if isinstance(step, Switch):
+        return iter((*step.results, step.scratch))
+    if isinstance(step, RepeatWhile):
+        return iter((*step.carried, *step.others, step.flag, step.scratch))
     return iter(step.equation.results)
 
 
 def _written(kernel: Kernel) -> list[Access]:
-    return [x.access for x in (*kernel.stores, *kernel.reductions, *kernel.scatters)]
+    written: tuple[Store | Reduce | Scatter, ...] = (*kernel.stores, *kernel.reductions, *kernel.scatters)
+    return [x.access for x in written]
 
 
 # --- as text
@@ -345,12 +410,24 @@ class _Printer:
             order = "backwards " if step.reverse else ""
             head = f"{results} = repeat {step.length} times {order}from {operands}"
             return [head, *(f"  {line}" for line in self.lines(step.step))]
+        if isinstance(step, Switch):
+            head = (
+                f"{self._listed(step.results)} = one of {len(step.functions)}, by {self._name(step.chosen)}"
+            )
+            return [f"{head}, from {self._listed(step.operands)}", *self._functions(step.functions)]
+        if isinstance(step, RepeatWhile):
+            operands = self._listed((*step.condition_consts, *step.consts, *step.start))
+            head = f"{self._listed(step.carried)} = repeat while the first, from {operands}"
+            return [head, *self._functions((step.condition, step.step))]
         texts = [
             f"{self._place(x.access)}{list(x.shape)}" if isinstance(x, Region) else repr(x)
             for x in step.operands
         ]
         results = self._listed(step.equation.results)
         return [f"{results} = numpy {step.equation.primitive.name} {' '.join(texts)}"]
+
+    def _functions(self, functions: Sequence[Function]) -> list[str]:
+        return [f"  {line}" for function in functions for line in self.lines(function.schedule)]
 
     def _contraction(self, step: Contraction) -> str:
         """Write the rows' and the stack's loops, and the sum; columns come last."""

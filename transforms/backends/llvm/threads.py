@@ -1,9 +1,9 @@
 """The pool of native threads that run the units of bands.
 
-Its code is LLVM, compiled once: `parallel` hands out units one by one to the threads that are free. The caller
-takes units, too, and never waits for a thread that has none: one that wakes late finds the job closed. Idle
-threads spin for a moment and then sleep in the kernel. A job says how many threads may take part. While one program uses the pool, another runs its units in
-turn.
+Its code is LLVM, compiled once: `parallel` hands out units one by one to the threads that are free. The
+caller takes units, too, and never waits for a thread that has none: one that wakes late finds the job closed.
+Idle threads spin for a moment and then sleep in the kernel. A job says how many threads may take part. While
+one program uses the pool, another runs its units in turn.
 """
 
 from __future__ import annotations
@@ -47,6 +47,11 @@ def _field(name: str, offset: int) -> str:
 def _declared(call: str) -> str:
     """Return the declaration of the function that an instruction calls without using its result."""
     return call.replace("call", "declare").replace("i32 1", "i32")
+
+
+def _futex(machine: str, operation: int) -> str:
+    """Return the first operands of a system call on the epoch."""
+    return f"i64 {_FUTEX.get(machine, 0)}, ptr %epoch, i32 {operation}"
 
 
 def _module() -> str:
@@ -131,7 +136,7 @@ open:
   %wakes = icmp ne i32 %sleeping, 0
   br i1 %wakes, label %wake, label %work
 wake:
-  %w = call i64 (i64, ...) @syscall(i64 {_FUTEX.get(machine, 0)}, ptr %epoch, i32 {_WAKE}, i32 2147483647, i64 0, i64 0, i64 0)
+  %w = call i64 (i64, ...) @syscall({_futex(machine, _WAKE)}, i32 2147483647, i64 0, i64 0, i64 0)
   br label %work
 work:
   call void @take(ptr %state, i64 0)
@@ -175,7 +180,7 @@ spin:
   br label %look
 sleep:
   %s0 = atomicrmw add ptr %asleep, i32 1 seq_cst
-  %r = call i64 (i64, ...) @syscall(i64 {_FUTEX.get(machine, 0)}, ptr %epoch, i32 {_WAIT}, i32 %seen, i64 0, i64 0, i64 0)
+  %r = call i64 (i64, ...) @syscall({_futex(machine, _WAIT)}, i32 %seen, i64 0, i64 0, i64 0)
   %s1 = atomicrmw sub ptr %asleep, i32 1 seq_cst
   br label %awake
 awake:

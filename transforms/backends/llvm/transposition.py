@@ -1,6 +1,7 @@
 """Copies of arrays whose axes change places: squares of elements that are transposed in registers.
 
-Source: J. Eklundh, A Fast Computer Method for Matrix Transposing (1972), for the exchange of ever larger parts.
+Source: J. Eklundh, A Fast Computer Method for Matrix Transposing (1972), for the exchange of ever larger
+parts.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class _Copy(NamedTuple):
 
 
 def transposition_function(kernel: Kernel, processor: Processor) -> Function | None:
-    """Write the function of a kernel that only copies, if squares of it can be transposed; else return None."""
+    """Write the function of a kernel that only copies, if squares of it can be transposed; else give None."""
     copy = _as_copy(kernel)
     if copy is None:
         return None

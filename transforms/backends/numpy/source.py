@@ -27,7 +27,6 @@ from transforms.backends.numpy.writing import (
 )
 from transforms.control.program import Program
 from transforms.graph.ir import Equation, Graph, Operand, Variable
-from transforms.graph.passes import optimize
 from transforms.types import ArrayType
 
 # Below so many bytes a new array costs less than to keep one.
@@ -104,7 +103,7 @@ class FunctionWriter:
     def _function(self, program: Program) -> Function:
         """Return the function of a program that an equation carries."""
         if program not in self.module.written:
-            graph = program.derive("optimized", lambda: optimize(program.graph))
+            graph = program.optimized
             writer = FunctionWriter(self.module, graph, self.module.name("function"))
             self.module.written[program] = writer.write()
         return self.module.written[program]  # type: ignore[no-any-return]

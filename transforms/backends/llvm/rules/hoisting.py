@@ -1,9 +1,9 @@
-"""What a loop need not do step by step: what does not change, products of its entries, and sums over its steps.
+"""What a loop need not do step by step: what does not change, products of entries, and sums over steps.
 
-What depends on consts alone is computed once, before the loop. A product of each entry with the same matrix is one product of all entries, before the loop. A carry that only
-adds up products, as the gradient of a matrix that every step uses, is one product, over the steps as well, after
-the loop: a large product comes nearer to what the processor can do than many small ones, and nothing is added up in
-memory.
+What depends on consts alone is computed once, before the loop. A product of each entry with the same matrix
+is one product of all entries, before the loop. A carry that only adds up products, as the gradient of a
+matrix that every step uses, is one product, over the steps as well, after the loop: a large product comes
+nearer to what the processor can do than many small ones, and nothing is added up in memory.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Divided(NamedTuple):
     """A loop's step, without what is done before and after the loop.
 
     Attributes:
-        graph: the step; its last consts are what the invariant equations give, its last entries the products, and
-            its last outputs what the sums need.
+        graph: the step; its last consts are what the invariant equations give, its last entries the products,
+            and its last outputs what the sums need.
         invariant: equations before the loop.
         invariants: what the step reads of their results.
         products: before the loop.
@@ -183,9 +183,7 @@ class _Divider:
                 assert isinstance(left, Variable)
                 assert isinstance(right, Variable)
                 if len(left.type.shape) == len(right.type.shape) == 2:
-                    products.append(
-                        Product(self.entries.index(left), self.consts.index(right), result.type)
-                    )
+                    products.append(Product(self.entries.index(left), self.consts.index(right), result.type))
                     stacks.append(result)
                     self.gone.add(result)
         return tuple(products), stacks
@@ -195,7 +193,9 @@ def _shifted(entry: Entry, entries: int, stacks: int) -> Entry:
     return entry._replace(stack=entry.stack + stacks) if entry.stack >= entries else entry
 
 
-def add_sum(scheduler: Scheduler, total: Sum, stacks: Sequence[Variable], start: Region, result: Variable) -> None:
+def add_sum(
+    scheduler: Scheduler, total: Sum, stacks: Sequence[Variable], start: Region, result: Variable
+) -> None:
     """Add the sum over all steps, and the first carry, as a result of the loop."""
     regions = [_in_order(stacks[x.stack], x.permutation) for x in total.operands]
     buffer = Variable(result.type)

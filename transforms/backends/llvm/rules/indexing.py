@@ -1,20 +1,20 @@
 """Integer-array indices: reads and writes at places that are known when the program runs.
 
-The indices are checked and counted from the front in a kernel of their own, so that the loops which use them are
-plain. An index that is known to count along an axis of the result, as the rows of a batch do beside their labels,
-is no index: it only changes a stride.
+The indices are checked and counted from the front in a kernel of their own, so that the loops which use them
+are plain. An index that is known to count along an axis of the result, as the rows of a batch do beside their
+labels, is no index: it only changes a stride.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from transforms.backends.llvm.scheduler import Scheduler, is_native, rule
-from transforms.backends.llvm.steps import Access, Check, Gather, Region, Scatter
+from transforms.backends.llvm.scheduler import Scheduler, is_native, rule, variables_of
+from transforms.backends.llvm.steps import Access, Check, Gather, Load, Region, Scatter
 from transforms.backends.llvm.views import broadcast, contiguous_strides, whole
-from transforms.graph.ir import Equation, Variable
+from transforms.graph.ir import Equation, Operand, Variable
 from transforms.types import ArrayType, Shape
 
 _INDEX = np.dtype(np.int64)
@@ -36,9 +36,9 @@ class _Places(NamedTuple):
 def gather(scheduler: Scheduler, equation: Equation) -> bool:
     """Read an array at indices."""
     (result,) = equation.results
-    x, *indices = (scheduler.operand(operand) for operand in equation.operands)
-    if not is_native(equation) or not all(isinstance(y, Region) for y in (x, *indices)):
+    if not is_native(equation) or not all(isinstance(x, Variable) for x in equation.operands):
         return False
+    x, *indices = (scheduler.regions[operand] for operand in variables_of(equation))
     shape = result.type.shape
     places = _places(scheduler, x, indices, equation, equation.attributes["position"], shape)
     ready = max((scheduler.made[r.access.buffer] for r in (x, *(r for r, _ in places.dynamic))), default=-1)
@@ -47,11 +47,8 @@ def gather(scheduler: Scheduler, equation: Equation) -> bool:
     scheduler.stored.add(x.access.buffer)
     values = tuple((scheduler.read(index, region, _INDEX), stride) for region, stride in places.dynamic)
     dtype = x.access.buffer.type.dtype
-    if values:
-        value = group.add(Gather(places.access, values, dtype))
-    else:
-        value = group.load(places.access, dtype)
-    group.results[result] = value
+    element = Gather(places.access, values, dtype) if values else Load(places.access, dtype)
+    group.results[result] = group.add(element)
     scheduler.assign(result, index)
     return True
 
@@ -63,9 +60,10 @@ _OPERATIONS = {"scatter_add": "add", "scatter_multiply": "multiply", "scatter_se
 def scatter(scheduler: Scheduler, equation: Equation) -> bool:
     """Combine updates into an array at indices: one after the other, because places may repeat."""
     (result,) = equation.results
-    base, updates, *indices = (scheduler.operand(operand) for operand in equation.operands)
-    if not is_native(equation) or not all(isinstance(y, Region) for y in indices):
+    base, updates = (_real(scheduler, operand) for operand in equation.operands[:2])
+    if not is_native(equation) or not all(isinstance(x, Variable) for x in equation.operands[2:]):
         return False
+    indices = [scheduler.regions[x] for x in equation.operands[2:] if isinstance(x, Variable)]
     position: int = equation.attributes["position"] if not _is_scalar(updates) else 0
     shape = _selected_shape(result.type.shape, indices, equation.attributes["axes"], position)
     places = _places(scheduler, whole(result), indices, equation, position, shape)
@@ -89,7 +87,12 @@ def scatter(scheduler: Scheduler, equation: Equation) -> bool:
     return True
 
 
-def _is_scalar(operand: Any) -> bool:
+def _real(scheduler: Scheduler, operand: Operand) -> Region | float:
+    """Return where an operand is; a number, which is not complex, stands for itself."""
+    return scheduler.operand(operand)  # type: ignore[return-value]
+
+
+def _is_scalar(operand: Region | float) -> bool:
     return not isinstance(operand, Region) or not operand.shape
 
 
@@ -166,8 +169,8 @@ def _checked(scheduler: Scheduler, index: Region, length: int, name: str) -> Reg
 
 def _as_one_hot(
     scheduler: Scheduler,
-    base: Any,
-    updates: Any,
+    base: Region | float,
+    updates: Region | float,
     places: _Places,
     operation: str,
     shape: Shape,

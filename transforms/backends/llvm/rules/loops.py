@@ -7,6 +7,7 @@ import numpy as np
 from transforms.backends.llvm.memory import plan_memory
 from transforms.backends.llvm.rules.hoisting import Divided, Product, add_sum, divide
 from transforms.backends.llvm.rules.products import add_product
+from transforms.backends.llvm.rules.programs import with_buffers
 from transforms.backends.llvm.scheduler import Scheduler, rule, variables_of
 from transforms.backends.llvm.steps import HostCall, Region, Repeat, Schedule
 from transforms.backends.llvm.threads import get_threads
@@ -23,13 +24,14 @@ def repeat(scheduler: Scheduler, equation: Equation) -> bool:
     operands = variables_of(equation)
     if not isinstance(loop, Loop) or not loop.length or len(operands) < len(equation.operands):
         return False
-    divided = divide(loop.optimized, loop.consts, loop.carries)
+    graph = with_buffers(loop.optimized)
+    divided = divide(graph, loop.consts, loop.carries)
     step = Scheduler(divided.graph, apart=True).run()
     if any(isinstance(x, HostCall) for x in step.steps) or not _is_native(step):
         return False
     regions = [scheduler.regions[x] for x in operands]
     consts, start, stacks = loop.split(regions)
-    consts += _invariants(scheduler, divided, loop.optimized, consts)
+    consts += _invariants(scheduler, divided, graph, consts)
     stacks += [_product(scheduler, x, stacks, consts, loop.length) for x in divided.products]
     summed = {x.carry: start[x.carry] for x in divided.sums}
     start = [x for i, x in enumerate(start) if i not in summed]
@@ -67,9 +69,7 @@ def repeat(scheduler: Scheduler, equation: Equation) -> bool:
     return True
 
 
-def _invariants(
-    scheduler: Scheduler, divided: Divided, step: Graph, consts: list[Region]
-) -> list[Region]:
+def _invariants(scheduler: Scheduler, divided: Divided, step: Graph, consts: list[Region]) -> list[Region]:
     """Add what does not change from step to step; return what the steps read of it."""
     if divided.invariant:
         for variable, value in step.constants:

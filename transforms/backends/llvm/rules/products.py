@@ -6,7 +6,7 @@ import math
 
 from transforms.backends.llvm.products import CONTRACTED, matrix_product, with_few_rows
 from transforms.backends.llvm.scheduler import Scheduler, rule
-from transforms.backends.llvm.steps import Contraction, DType, Reduce, Region
+from transforms.backends.llvm.steps import Contraction, DType, Region
 from transforms.backends.llvm.views import whole
 from transforms.graph.ir import Equation, Operand, Variable
 from transforms.types import ArrayType

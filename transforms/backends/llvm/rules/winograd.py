@@ -1,17 +1,19 @@
 """Convolutions with windows of three by three in fewer products: one for each element of transformed tiles.
 
-Tiles of four by four results need six by six inputs. Both the input's tiles and the kernel are transformed, so that
-a convolution becomes a product of elements, and a sum over channels for each of the 36: 36 products for 16
-results, where the definition takes 144. The sums of each transform are a kernel, and the rest is a contraction.
+Tiles of four by four results need six by six inputs. Both the input's tiles and the kernel are transformed,
+so that a convolution becomes a product of elements, and a sum over channels for each of the 36: 36 products
+for 16 results, where the definition takes 144. The sums of each transform are a kernel, and the rest is a
+contraction.
 
-Source: A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks (2016), arXiv:1509.09308; the matrices
-come from the construction by A. Toom (1963) and S. Cook (1966).
+Source: A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks (2016), arXiv:1509.09308; the
+matrices come from the construction by A. Toom (1963) and S. Cook (1966).
 """
 
 from __future__ import annotations
 
 import functools
 from fractions import Fraction
+from operator import mul
 from typing import NamedTuple
 
 import numpy as np
@@ -34,7 +36,7 @@ Matrix = tuple[tuple[Fraction, ...], ...]
 
 
 class Transforms(NamedTuple):
-    """The matrices of ``y = result.T @ ((weights @ g) * (inputs @ d))``, a filter's results on a piece of input."""
+    """The matrices of ``y = result.T @ ((weights @ g) * (inputs @ d))``, a filter's results on some input."""
 
     inputs: Matrix
     weights: Matrix
@@ -43,7 +45,7 @@ class Transforms(NamedTuple):
 
 @functools.cache
 def transforms(results: int, weights: int) -> Transforms:
-    """Return the matrices for so many results of a filter with so many weights; together they are a side and one.
+    """Return the matrices for so many results of a filter with so many weights; together a side and one.
 
     >>> t = transforms(4, 3)
     >>> d, g = np.arange(6.0) ** 2, np.array([1.0, 2.0, 4.0])
@@ -66,11 +68,12 @@ def transforms(results: int, weights: int) -> Transforms:
                 coefficients = [
                     a - point * b for a, b in zip(shifted, [*coefficients, Fraction(0)], strict=True)
                 ]
-        return tuple(coefficients + [Fraction(0)] * (_SIDE - len(coefficients)))
+        return (*coefficients, *[Fraction(0)] * (_SIDE - len(coefficients)))
 
-    scales = [np.prod([x - y for y in points if y != x]) for x in points]
-    taps = [tuple(v / scale for v in row) for row, scale in zip(powers(weights), [*scales, 1], strict=True)]
-    inputs = tuple(without(i) for i in range(len(points))) + (without(None),)
+    scales: list[Fraction] = [functools.reduce(mul, (x - y for y in points if y != x)) for x in points]
+    scales.append(Fraction(1))
+    taps = [tuple(v / scale for v in row) for row, scale in zip(powers(weights), scales, strict=True)]
+    inputs = (*(without(i) for i in range(len(points))), without(None))
     return Transforms(inputs, tuple(taps), tuple(powers(results)))
 
 
@@ -125,7 +128,7 @@ def convolve(scheduler: Scheduler, x: Region, kernel: Region, result: Variable) 
 
 
 def correlate(scheduler: Scheduler, x: Region, weights: Region, result: Variable) -> None:
-    """Add the derivative by a window of three by three: a filter of three results that is as large as the image.
+    """Add the derivative by a window of three by three: a filter of three results, as large as the image.
 
     Args:
         scheduler: takes the steps.
@@ -177,7 +180,7 @@ def correlate(scheduler: Scheduler, x: Region, weights: Region, result: Variable
 
 
 def _transformed_pieces(scheduler: Scheduler, x: Region, shape: Shape, matrix: Matrix, step: int) -> Variable:
-    """Transform the tile at each step of an image's rows and columns, to ``[examples, places, tiles, channels]``."""
+    """Transform the tile at each step along an image, to ``[examples, places, tiles, channels]``."""
     examples, across, along, channels = shape
     tiles = across * along
     pieces = Variable(ArrayType((examples, _PLACES, tiles, channels), x.access.buffer.type.dtype))
