@@ -42,9 +42,8 @@ def native_form(equation: Equation) -> Native | None:
     if name == "power":
         return _power(equation, result)
     if name == "ldexp":
-        return Native(
-            name, (0, 1), (result, result)
-        )  # the exponent as a float, in which a large one is as good
+        # The exponent as a float: a large one need not be exact.
+        return Native(name, (0, 1), (result, result))
     if name == "exponent":
         return Native(name, (0,), (operands[0],)) if operands[0].kind == "f" else None
     dtypes = _loop_dtypes(equation)

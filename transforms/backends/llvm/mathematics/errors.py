@@ -50,7 +50,7 @@ def _scaled_complement(x: Decimal) -> Decimal:
 
 # --- the error function and its complement
 
-_CENTRE = 3.0  # about half of what is fitted is below it
+_CENTRE = 2.0  # where the argument of the ratio is 0
 _NEAR = 0.5  # below this the complement is 1 minus the error function
 _LAST = {FLOAT32: 10.3, FLOAT64: 27.4}  # from here on the complement is 0
 
@@ -61,7 +61,7 @@ def _complement_ratio(t: Decimal) -> Decimal:
     return (x + Decimal(_CENTRE)) * _scaled_complement(x)
 
 
-_COMPLEMENT_DEGREE = {FLOAT32: 8, FLOAT64: 20}
+_COMPLEMENT_DEGREE = {FLOAT32: 8, FLOAT64: 22}
 _NEAR_DEGREE = {FLOAT32: 4, FLOAT64: 9}
 
 
@@ -77,8 +77,8 @@ def _complement(a: Arithmetic, x: str, square: Pair) -> str:
     low, high = ((end - _CENTRE) / (end + _CENTRE) for end in (_NEAR, _LAST[a.dtype]))
     ratio = a.polynomial(t, fitted(_complement_ratio, low, high, _COMPLEMENT_DEGREE[a.dtype]))
     bits, rest = reduced(a, a.negative(square.high), 2 * a.bias)
-    exponential = exp_of_rest(a, a.subtract(rest, square.low))
-    return scaled(a, a.multiply(exponential, a.multiply(ratio, inverse)), bits)
+    out = exp_of_rest(a, a.subtract(rest, square.low), a.multiply(ratio, inverse))
+    return scaled(a, out, bits)
 
 
 def _erf_of_small(a: Arithmetic, x: str) -> str:
@@ -122,8 +122,10 @@ def erf(writer: Writer, dtype: DType, x: str) -> str:
     t = a.where(small, a.multiply(magnitude, magnitude), a.subtract(magnitude, _ERF_MIDDLE))
     inner = fitted(_erf_ratio, 0.0, _ERF_SPLIT**2, 6)
     outer = fitted(_erf_near_middle, _ERF_SPLIT - _ERF_MIDDLE, _ERF_END - _ERF_MIDDLE, 12)
+    # One unit more, so that where the result is 1 it is not less.
+    outer = (outer[0] + 2.0**-24, *outer[1:])
     out = a.chosen_polynomial(t, [(small, inner)], outer)
-    return a.with_sign(a.where(small, a.multiply(out, magnitude), out), x)
+    return a.with_sign(a.at_most(a.where(small, a.multiply(out, magnitude), out), 1.0), x)
 
 
 def ndtr(writer: Writer, dtype: DType, x: str) -> str:

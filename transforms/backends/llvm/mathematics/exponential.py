@@ -45,9 +45,12 @@ def expm1_of_rest(a: Arithmetic, rest: str) -> str:
     return a.fma(a.multiply(rest, rest), tail, rest)
 
 
-def exp_of_rest(a: Arithmetic, rest: str) -> str:
-    """Return ``exp(rest)`` where the rest is at most half a logarithm of 2."""
-    return a.fma(rest, a.polynomial(rest, fitted(_exp_slope, -0.3466, 0.3466, _SLOPE_DEGREE[a.dtype])), 1.0)
+def exp_of_rest(a: Arithmetic, rest: str, factor: str | None = None) -> str:
+    """Return ``exp(rest)``, times a factor, where the rest is at most half a logarithm of 2."""
+    slope = a.polynomial(rest, fitted(_exp_slope, -0.3466, 0.3466, _SLOPE_DEGREE[a.dtype]))
+    if factor is None:
+        return a.fma(rest, slope, 1.0)
+    return a.fma(a.multiply(rest, slope), factor, factor)
 
 
 def reduced(a: Arithmetic, x: str, offset: int) -> tuple[str, str]:

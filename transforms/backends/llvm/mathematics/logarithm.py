@@ -100,30 +100,28 @@ def log_of_large(a: Arithmetic, x: str, doublings: int) -> str:
 
 
 _LOG10_2 = {FLOAT32: parts(Decimal(2).log10(), 2, 15), FLOAT64: parts(Decimal(2).log10(), 2, 41)}
-_LOG10_E = {FLOAT32: parts(1 / Decimal(10).ln(), 2, 24), FLOAT64: parts(1 / Decimal(10).ln(), 2, 53)}
-_LOG2_E = {FLOAT32: parts(1 / Decimal(2).ln(), 2, 24), FLOAT64: parts(1 / Decimal(2).ln(), 2, 53)}
 
 
-def _in_base(a: Arithmetic, x: str, unit: tuple[float, ...], base: tuple[float, ...]) -> str:
-    """Return the logarithm with ``unit``, that of e, and ``base``, that of 2, each in two parts."""
+def _log_of_mantissa(a: Arithmetic, x: str) -> tuple[str, str]:
+    """Return the exponent of a positive number, as a float, and the logarithm of its mantissa."""
     _, exponent, mantissa = normalized(a, x)
-    count = a.to_float(exponent)
-    first, correction = log_parts(a, a.subtract(mantissa, 1.0))
-    total = a.ordered_sum(first, correction)
-    scaled = a.product(total.high, unit[0])
-    low = a.fma(total.low, unit[0], a.fma(total.high, unit[1], scaled.low))
-    out = a.ordered_sum(a.multiply(count, base[0]), scaled.high)
-    return special_logarithms(a, x, a.add(out.high, a.add(out.low, a.fma(count, base[1], low))))
+    return a.to_float(exponent), a.add(*log_parts(a, a.subtract(mantissa, 1.0)))
 
 
 def log2(writer: Writer, dtype: DType, x: str) -> str:
     """Return the logarithm with base 2, exact for powers of 2."""
-    return _in_base(Arithmetic(writer, dtype), x, _LOG2_E[dtype], (1.0, 0.0))
+    a = Arithmetic(writer, dtype)
+    count, logarithm = _log_of_mantissa(a, x)
+    return special_logarithms(a, x, a.fma(logarithm, 1.0 / math.log(2.0), count))
 
 
 def log10(writer: Writer, dtype: DType, x: str) -> str:
     """Return the logarithm with base 10."""
-    return _in_base(Arithmetic(writer, dtype), x, _LOG10_E[dtype], _LOG10_2[dtype])
+    a = Arithmetic(writer, dtype)
+    count, logarithm = _log_of_mantissa(a, x)
+    high, low = _LOG10_2[dtype]
+    small = a.fma(logarithm, 1.0 / math.log(10.0), a.multiply(count, low))
+    return special_logarithms(a, x, a.fma(count, high, small))
 
 
 def log1p_of(a: Arithmetic, x: str) -> str:

@@ -25,28 +25,22 @@ _short_tail = power_series(double_reciprocals_of_odd, 1)
 _long_tail = power_series(double_reciprocals_of_odd, 2)
 
 
-def _log2_of_float32(a: Arithmetic, x: str) -> str:
-    """Return in float64 the logarithm of a positive float32, to 10 digits more than that has."""
-    _, exponent, mantissa = normalized(a, x)
-    rest = a.subtract(mantissa, 1.0)
+def _power_of_float32(writer: Writer, x: str, y: str) -> str:
+    """Return ``|x|**y`` of float32, where it has no special case; only ``y log2(|x|)`` is in float64."""
+    single, a = Arithmetic(writer, FLOAT32), Arithmetic(writer, FLOAT64)
+    _, exponent, mantissa = normalized(single, x)
+    rest = writer.convert("fpext", FLOAT32, FLOAT64, single.subtract(mantissa, 1.0))
     s = a.divide(rest, a.add(rest, 2.0))
     z = a.multiply(s, s)
-    tail = a.polynomial(z, fitted(_short_tail, 0.0, 0.0295, 3))
-    logarithm = a.fma(a.multiply(s, z), tail, a.add(s, s))
-    return a.fma(logarithm, 1.0 / math.log(2.0), a.to_float(exponent))
-
-
-def _power_of_float32(writer: Writer, x: str, y: str) -> str:
-    """Return ``|x|**y`` of float32, where it has no special case."""
-    a = Arithmetic(writer, FLOAT64)
-    wide, exponent = (writer.convert("fpext", FLOAT32, FLOAT64, v) for v in (x, y))
-    product = a.clamp(a.multiply(exponent, _log2_of_float32(a, wide)), -151.0, 129.0)
-    count, bits = a.rounded(product, 1.0, a.bias)
-    rest = a.subtract(product, count)
-    slope = a.polynomial(rest, fitted(exp2_slope, -0.5, 0.5, 6))
-    # The exponents of float32 are those of normal numbers of float64.
-    out = a.multiply(a.fma(rest, slope, 1.0), a.power_of_two(bits))
-    return writer.convert("fptrunc", FLOAT64, FLOAT32, out)
+    logarithm = a.fma(a.multiply(s, z), a.polynomial(z, fitted(_short_tail, 0.0, 0.0295, 3)), a.add(s, s))
+    count = writer.convert("sitofp", single.whole, FLOAT64, exponent)
+    total = a.fma(logarithm, 1.0 / math.log(2.0), count)
+    product = a.clamp(a.multiply(writer.convert("fpext", FLOAT32, FLOAT64, y), total), -151.0, 129.0)
+    count = writer.intrinsic("nearbyint", FLOAT64, product)
+    rest = writer.convert("fptrunc", FLOAT64, FLOAT32, a.subtract(product, count))
+    _, bits = single.rounded(writer.convert("fptrunc", FLOAT64, FLOAT32, count), 1.0, 2 * single.bias)
+    slope = single.polynomial(rest, fitted(exp2_slope, -0.5, 0.5, 5))
+    return scaled(single, single.fma(rest, slope, 1.0), bits)
 
 
 def _logarithm(a: Arithmetic, mantissa: str) -> Pair:
