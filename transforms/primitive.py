@@ -81,7 +81,6 @@ class PullbackPlan:
     positions: tuple[int, ...]
     rules: tuple[Rule, ...]  # one for each position, or only the joint rule
     joint: bool
-    diagonal: bool  # whether it is elementwise in one operand
     keeps_out: bool
     reads: tuple[int, ...]  # for each operand, what the rules read of it
 
@@ -197,7 +196,6 @@ class Primitive:
             positions,
             rules,
             isinstance(self.vjp, Joint),
-            self.elementwise and not self.multiple and count == 1,
             out > NOTHING,
             tuple(operands),
         )

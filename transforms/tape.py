@@ -37,11 +37,15 @@ class Result(NamedTuple):
 
 
 # The entry of an operation: the shape and the dtype of its result, the entries of the operands that are
-# differentiated, the rules, the result and each operand as far as a rule reads them, and the attributes.
-# It is a plain tuple, because an eager program writes one for each of its operations.
+# differentiated, the plan with the rules, the result and each operand as far as a rule reads them, and the
+# attributes. A function of one array without attributes has its one parent and its one operand there as they
+# are, and None for the attributes. These are plain tuples, because an eager program writes one for each
+# operation; what is in them decides what it costs.
 Operation: TypeAlias = tuple[
     Shape, np.dtype[Any] | None, Sequence[int], PullbackPlan, Any, Sequence[Any], Attributes
 ]
+SingleOperation: TypeAlias = tuple[Shape, np.dtype[Any], int, PullbackPlan, Any, Any, None]
+Entry: TypeAlias = Input | Result | Operation | SingleOperation
 
 
 class Tape:
@@ -54,10 +58,13 @@ class Tape:
     __slots__ = ("entries",)
 
     def __init__(self) -> None:
-        self.entries: list[Input | Result | Operation] = []
+        self.entries: list[Entry] = []
 
-    def pull(self, seeds: Sequence[tuple[int, Array]], inputs: Sequence[int]) -> list[Array | None]:
-        """Pull cotangents of entries back to inputs; None for an input without influence."""
+    def pull(self, seeds: Sequence[tuple[int, Array]]) -> list[Array | None]:
+        """Pull cotangents of entries back, and return those of all inputs; None for one without influence.
+
+        They stand at the inputs' own entries.
+        """
         entries: list[Any] = self.entries
         cotangents: list[Any] = [None] * len(entries)
         for index, cotangent in seeds:
@@ -76,14 +83,13 @@ class Tape:
             cotangents[index] = None
             _, _, parents, plan, out, operands, attributes = entry
             rules = plan.rules
-            if plan.diagonal and not attributes:  # as below, but nothing can have been broadcast
-                share = rules[0](cotangent, out, operands[0])
-                parent = parents[0]
-                dtype = entries[parent][1]
+            if attributes is None:  # an operation on one array, which can have been broadcast nowhere
+                share = rules[0](cotangent, out, operands)
+                dtype = entries[parents][1]
                 if share.dtype is not dtype:
                     share = fit_dtype(share, dtype)
-                earlier = cotangents[parent]
-                cotangents[parent] = share if earlier is None else earlier + share
+                earlier = cotangents[parents]
+                cotangents[parents] = share if earlier is None else earlier + share
                 continue
             if plan.joint:
                 rules = _joint_rules(plan, cotangent, out, operands, attributes)
@@ -106,7 +112,7 @@ class Tape:
                     share = fit_dtype(share, primal[1])
                 earlier = cotangents[parent]
                 cotangents[parent] = share if earlier is None else earlier + share
-        return [cotangents[index] for index in inputs]
+        return cotangents
 
 
 def _hand_over(cotangent: Array, result: Result, cotangents: list[Any]) -> None:
@@ -140,7 +146,11 @@ def fit_shape(x: Array, shape: Shape) -> Array:
             return x
     if axes:
         x = _sum(x, axes, None, None, True)
-    return x if x.shape == shape else bind(broadcast_to, x, shape=shape)
+    if x.shape == shape:
+        return x
+    if x.__class__ is np.ndarray:  # nothing to dispatch
+        return broadcast_to.evaluate(x, shape)
+    return bind(broadcast_to, x, shape=shape)
 
 
 _sum: Any = np.add.reduce  # of which the stubs do not know that it takes tracers

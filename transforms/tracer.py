@@ -216,16 +216,14 @@ class Tracer:
     # --- the two NumPy protocols
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method == "__call__":
-            primitive = UFUNCS.get(ufunc)
-            if primitive is not None and not kwargs:
-                if len(inputs) == 1:
-                    return self.level.unary(primitive, self)
-                if len(inputs) == 2:
-                    return self.level.binary(primitive, *inputs)
-                return dispatch(primitive, inputs, kwargs)
-            return _call_ufunc(ufunc, inputs, kwargs)
-        return METHODS[f"ufunc.{method}"](ufunc, *inputs, **kwargs)
+        primitive = UFUNCS.get(ufunc)
+        if primitive is None or kwargs or method != "__call__":
+            return _call_ufunc(ufunc, method, inputs, kwargs)
+        if len(inputs) == 1:
+            return self.level.unary(primitive, self)
+        if len(inputs) == 2:
+            return self.level.binary(primitive, *inputs)
+        return dispatch(primitive, inputs, kwargs)
 
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -451,8 +449,10 @@ class Tracer:
         return iter(np.ravel(self))
 
 
-def _call_ufunc(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a ufunc that is no primitive, or one with options."""
+def _call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a ufunc that is no primitive, or one with options, or a method of one."""
+    if method != "__call__":
+        return METHODS[f"ufunc.{method}"](ufunc, *inputs, **kwargs)
     out = kwargs.pop("out", None)
     if out is not None and any(o is not None for o in out):
         raise TypeError(

@@ -15,7 +15,7 @@ from transforms import tree
 from transforms.boundary import as_array, check_outputs
 from transforms.errors import message
 from transforms.primitive import VALUE, Attributes, Forward, Primitive, PullbackPlan
-from transforms.tape import Input, Operation, Result, Tape, fit_dtype
+from transforms.tape import Entry, Input, Result, Tape, fit_dtype
 from transforms.tracer import PLAIN, Level, Tracer, dispatch
 from transforms.types import Array, ArrayType, Shape, is_differentiable, type_of
 
@@ -46,6 +46,11 @@ class VJPTracer(Tracer):
         """Type of the elements."""
         return self.value.dtype  # type: ignore[no-any-return]
 
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.value.ndim  # type: ignore[no-any-return]
+
     def concrete(self) -> Array:
         """The value: eager tracing always has one."""
         return self.value.concrete() if isinstance(self.value, Tracer) else self.value
@@ -63,7 +68,7 @@ class VJPLevel(Level):
         super().__init__(transform)
         self.tape = Tape()
 
-    def record(self, value: Array, entry: Input | Result | Operation) -> VJPTracer:
+    def record(self, value: Array, entry: Entry) -> VJPTracer:
         """Write an entry, and return the tracer of its value."""
         entries = self.tape.entries
         tracer = VJPTracer()
@@ -110,13 +115,15 @@ class VJPLevel(Level):
         except ValueError:
             return self.process(primitive, (operand,), _NO_ATTRIBUTES)  # and say what is wrong
         plan = primitive.pullback_plans.get(0b11) or primitive.pullback_plan(0b11)
-        (read,) = plan.reads
-        kept = (value if read == VALUE else type_of(value) if read else None,)
+        read = plan.reads[0]
+        kept = value if read == VALUE else type_of(value) if read else None
         kept_out = out if plan.keeps_out else None
-        entries = self.tape.entries
         tracer = VJPTracer()
-        tracer.level, tracer.value, tracer.entry = self, out, len(entries)
-        entries.append((out.shape, out.dtype, (operand.entry,), plan, kept_out, kept, _NO_ATTRIBUTES))
+        tracer.level = self
+        tracer.value = out
+        entries = self.tape.entries
+        tracer.entry = len(entries)
+        entries.append((out.shape, out.dtype, operand.entry, plan, kept_out, kept, None))
         return tracer
 
     def binary(self, primitive: Primitive, x: Array, y: Array) -> Any:
@@ -131,12 +138,15 @@ class VJPLevel(Level):
         ):
             return dispatch(primitive, (x, y), _NO_ATTRIBUTES)
         parents: tuple[int, ...]
-        if not y_is_mine:
-            x_value, y_value, parents, key = x.value, y, (x.entry,), 0b101
+        if x_is_mine and y_is_mine:
+            parents, key = (x.entry, y.entry), 0b111
+            x_value, y_value = x.value, y.value
         elif x_is_mine:
-            x_value, y_value, parents, key = x.value, y.value, (x.entry, y.entry), 0b111
+            parents, key = (x.entry,), 0b101
+            x_value, y_value = x.value, y
         else:
-            x_value, y_value, parents, key = x, y.value, (y.entry,), 0b110
+            parents, key = (y.entry,), 0b110
+            x_value, y_value = x, y.value
         try:
             out = primitive.evaluate(x_value, y_value)
         except ValueError:
@@ -148,9 +158,11 @@ class VJPLevel(Level):
             y_value if y_read == VALUE else type_of(y_value) if y_read else None,
         )
         kept_out = out if plan.keeps_out else None
-        entries = self.tape.entries
         tracer = VJPTracer()
-        tracer.level, tracer.value, tracer.entry = self, out, len(entries)
+        tracer.level = self
+        tracer.value = out
+        entries = self.tape.entries
+        tracer.entry = len(entries)
         entries.append((out.shape, out.dtype, parents, plan, kept_out, kept, _NO_ATTRIBUTES))
         return tracer
 
@@ -184,7 +196,7 @@ class VJPLevel(Level):
         def joint(cotangents: list[Array | None], *_: Any, wanted: Any) -> dict[int, Array | None]:
             return dict(zip(wanted, pullback(cotangents), strict=True))
 
-        plan = PullbackPlan(wanted, (joint,), True, False, False, ())
+        plan = PullbackPlan(wanted, (joint,), True, False, ())
         return self._split(outs, parents, plan, None, (), _NO_ATTRIBUTES)
 
     def _split(self, outs: Sequence[Array], *operation: Any) -> tuple[Array, ...]:
@@ -265,12 +277,13 @@ class Recording(NamedTuple):
 
     def pull(self, seeds: Sequence[tuple[int, Array]]) -> tuple[Any, ...]:
         """Pull cotangents of entries back to a tree like the tuple of arguments."""
-        pulled = iter(self.tape.pull(seeds, [entry for entry in self.inputs if entry is not None]))
-        shares = [None if entry is None else next(pulled) for entry in self.inputs]
-        cotangents = [
-            np.zeros(leaf.shape, leaf.dtype) if share is None and entry is not None else share
-            for leaf, entry, share in zip(self.leaves, self.inputs, shares, strict=True)
-        ]
+        pulled = self.tape.pull(seeds)
+        cotangents: list[Array | None] = []
+        for leaf, entry in zip(self.leaves, self.inputs, strict=True):
+            share = None if entry is None else pulled[entry]
+            if share is None and entry is not None:
+                share = np.zeros(leaf.shape, leaf.dtype)
+            cotangents.append(share)
         return self.structure.unflatten(cotangents)  # type: ignore[return-value]
 
 
@@ -300,7 +313,7 @@ def record(
             tracers.append(tracer)
         out = f(*structure.unflatten(tracers))
         out, aux = out if has_aux else (out, None)
-        if out.__class__ is VJPTracer:
+        if out.__class__ is VJPTracer:  # the usual end of a loss
             out_leaves, out_structure = [out], _LEAF
         else:
             out_leaves, out_structure = tree.flatten(out)
