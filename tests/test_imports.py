@@ -22,7 +22,7 @@ FLOORS = (
     ("at",),
     ("compositions",),
     ("graph",),
-    ("vjp", "jvp", "vmap"),
+    ("tape", "vjp", "jvp", "vmap"),
     ("grad",),
     ("jacobian",),
     ("control",),

@@ -11,9 +11,9 @@ from transforms import tree
 from transforms.boundary import as_array, check_outputs
 from transforms.errors import message
 from transforms.primitive import Attributes, Forward, Joint, Primitive, zeros_of
+from transforms.tape import fit_dtype
 from transforms.tracer import Level, Tracer, dispatch
 from transforms.types import Array, ArrayType, is_differentiable, type_of
-from transforms.vjp import fit_dtype
 
 
 class JVPTracer(Tracer):

@@ -22,6 +22,7 @@ cotangent of a result that does not matter is zeros for a rule of the first form
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -29,7 +30,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from transforms.errors import NoRuleError
-from transforms.types import Array, ArrayType
+from transforms.types import Array, ArrayType, type_of
 
 Attributes: TypeAlias = dict[str, Any]
 Evaluate: TypeAlias = Callable[..., Any]
@@ -69,15 +70,25 @@ class Forward(NamedTuple):
 DerivativeRules: TypeAlias = tuple[Rule | NoRule, ...] | Joint | Forward | NoRule
 
 
-class PullbackPlan(NamedTuple):
+NOTHING, TYPE, VALUE = range(3)
+"""What a rule reads of an operand."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PullbackPlan:
     """What reverse mode does for one primitive and one choice of differentiated operands."""
 
     positions: tuple[int, ...]
     rules: tuple[Rule, ...]  # one for each position, or only the joint rule
     joint: bool
     keeps_out: bool
-    drops: tuple[int, ...]  # operands that no rule reads
-    types: tuple[int, ...]  # operands of which the rules read only the type
+    reads: tuple[int, ...]  # for each operand, what the rules read of it
+
+    def trim(self, values: list[Any]) -> None:
+        """Take out of a list of the operands' values what no rule reads."""
+        for position, read in enumerate(self.reads):
+            if read != VALUE:
+                values[position] = type_of(values[position]) if read else None
 
 
 class Primitive:
@@ -96,6 +107,7 @@ class Primitive:
         constant: whether the derivative is zero wherever it exists, so that a result carries none.
         elementwise: whether it broadcasts its operands, and a Python number among them promotes weakly.
         effect: whether it does more than to give results, so that no pass may drop or repeat it.
+        smooth: whether it has one result, and that carries a derivative.
         pullback_plans: what `pullback_plan` has made so far.
     """
 
@@ -110,6 +122,7 @@ class Primitive:
         "multiple",
         "name",
         "pullback_plans",
+        "smooth",
         "vjp",
     )
 
@@ -137,6 +150,7 @@ class Primitive:
         self.constant = constant
         self.elementwise = elementwise
         self.effect = effect
+        self.smooth = not (multiple or constant)
         self.pullback_plans: dict[int, PullbackPlan] = {}
         PRIMITIVES[name] = self
 
@@ -183,12 +197,8 @@ class Primitive:
             rules,
             isinstance(self.vjp, Joint),
             out > NOTHING,
-            tuple(p for p, read in enumerate(operands) if read == NOTHING),
-            tuple(p for p, read in enumerate(operands) if read == TYPE),
+            tuple(operands),
         )
-
-
-NOTHING, TYPE, VALUE = range(3)
 
 
 def _reads(rule: Rule, operand_count: int) -> list[int]:

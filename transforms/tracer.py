@@ -34,28 +34,37 @@ class Level:
         transform: the name of the transform, for errors.
         birth: larger than that of every level born before.
         alive: false once the transform has returned.
-        outermost: whether no other transform ran at its birth, so that inside its tracers are no others.
+        direct: whether it is alive and no other transform ran at its birth, so that inside its tracers are
+            plain arrays.
     """
 
-    __slots__ = ("alive", "birth", "outermost", "transform")
+    __slots__ = ("alive", "birth", "direct", "transform")
 
     def __init__(self, transform: str) -> None:
         self.transform = transform
         self.birth = next(_births)
         self.alive = True
-        self.outermost = not _running
+        self.direct = not _running
 
     def __enter__(self) -> Self:
         _running.add(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.alive = False
+        self.alive = self.direct = False
         _running.discard(self)
 
     def process(self, primitive: Primitive, operands: Sequence[Array], attributes: Attributes) -> Any:
         """Apply a primitive to operands of which at least one is a tracer of this level."""
         raise NotImplementedError
+
+    def unary(self, primitive: Primitive, operand: Tracer) -> Any:
+        """Apply a primitive without attributes to a tracer of this level."""
+        return self.process(primitive, (operand,), {})
+
+    def binary(self, primitive: Primitive, x: Array, y: Array) -> Any:
+        """Apply a primitive without attributes to two operands, one of which is a tracer of this level."""
+        return dispatch(primitive, (x, y), {})
 
     def check_alive(self) -> None:
         """Raise `LeakedTracerError` if the transform has returned."""
@@ -69,7 +78,7 @@ class Level:
 
 _births = itertools.count()
 _running: set[Level] = set()
-_PLAIN = frozenset({np.ndarray, float, int, bool, complex, np.float32, np.float64, np.int64, np.bool_})
+PLAIN = frozenset({np.ndarray, float, int, bool, complex, np.float32, np.float64, np.int64, np.bool_})
 _TRACERS: set[type] = set()
 
 
@@ -87,7 +96,7 @@ def dispatch(primitive: Primitive, operands: Sequence[Array], attributes: Attrib
             level = operand.level
             if top is None or level.birth > top.birth:
                 top = level
-        elif kind not in _PLAIN:
+        elif kind not in PLAIN:
             operands = [as_operand(operand) for operand in operands]
     if top is not None:
         return top.process(primitive, operands, attributes)
@@ -144,28 +153,15 @@ def _via(function: Callable[..., Any]) -> Any:
 
 
 def _operator(ufunc: np.ufunc) -> Any:
-    def operator(self: Tracer, other: Array) -> Array:
-        level = self.level
-        kind = other.__class__
-        if kind in _PLAIN or (kind is self.__class__ and other.level is level):
-            return level.process(UFUNCS[ufunc], (self, other), {})
-        return dispatch(UFUNCS[ufunc], (self, other), {})
-
-    return operator
+    return lambda self, other: self.level.binary(UFUNCS[ufunc], self, other)
 
 
 def _reflected(ufunc: np.ufunc) -> Any:
-    def operator(self: Tracer, other: Array) -> Array:
-        return dispatch(UFUNCS[ufunc], (other, self), {})
-
-    return operator
+    return lambda self, other: self.level.binary(UFUNCS[ufunc], other, self)
 
 
 def _unary(ufunc: np.ufunc) -> Any:
-    def operator(self: Tracer) -> Array:
-        return self.level.process(UFUNCS[ufunc], (self,), {})
-
-    return operator
+    return lambda self: self.level.unary(UFUNCS[ufunc], self)
 
 
 class Tracer:
@@ -229,14 +225,14 @@ class Tracer:
     # --- the two NumPy protocols
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method == "__call__":
-            primitive = UFUNCS.get(ufunc)
-            if primitive is not None and not kwargs:
-                if len(inputs) == 1:
-                    return self.level.process(primitive, inputs, kwargs)
-                return dispatch(primitive, inputs, kwargs)
-            return _call_ufunc(ufunc, inputs, kwargs)
-        return METHODS[f"ufunc.{method}"](ufunc, *inputs, **kwargs)
+        primitive = UFUNCS.get(ufunc)
+        if primitive is None or kwargs or method != "__call__":
+            return _call_ufunc(ufunc, method, inputs, kwargs)
+        if len(inputs) == 1:
+            return self.level.unary(primitive, self)
+        if len(inputs) == 2:
+            return self.level.binary(primitive, *inputs)
+        return dispatch(primitive, inputs, kwargs)
 
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -462,8 +458,10 @@ class Tracer:
         return iter(np.ravel(self))
 
 
-def _call_ufunc(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a ufunc that is no primitive, or one with options."""
+def _call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a ufunc that is no primitive, or one with options, or a method of one."""
+    if method != "__call__":
+        return METHODS[f"ufunc.{method}"](ufunc, *inputs, **kwargs)
     out = kwargs.pop("out", None)
     if out is not None and any(o is not None for o in out):
         raise TypeError(

@@ -1,9 +1,4 @@
-"""Reverse-mode differentiation: a tape written while the function runs, and read backwards.
-
-Each operation on a traced value adds an entry to its level's tape: which entries its operands are,
-the rules that pull a cotangent back to them, and just those operands and outputs that the rules
-read. `Tape.pull` goes through the entries from the last to the first, without recursion. A rule is
-NumPy code, so pulling back inside another transform is traced by that one.
+"""Reverse-mode differentiation: a tape is written while the function runs, and then read backwards.
 
 Complex numbers follow JAX: a pullback multiplies by the derivative without conjugating, so that
 ``grad`` of a real function of ``x + iy`` is ``df/dx - i df/dy``.
@@ -11,7 +6,6 @@ Complex numbers follow JAX: a pullback multiplies by the derivative without conj
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -20,106 +14,12 @@ import numpy as np
 from transforms import tree
 from transforms.boundary import as_array, check_outputs
 from transforms.errors import message
-from transforms.primitive import Attributes, Forward, Primitive, PullbackPlan, Rule, zeros_of
-from transforms.primitives.shape import broadcast_to
-from transforms.tracer import Level, Tracer, bind, dispatch, shape_error
+from transforms.primitive import VALUE, Attributes, Forward, Primitive, PullbackPlan
+from transforms.tape import Entry, Input, Result, Tape, fit_dtype
+from transforms.tracer import PLAIN, Level, Tracer, dispatch
 from transforms.types import Array, ArrayType, Shape, is_differentiable, type_of
 
-
-class Entry(NamedTuple):
-    """One operation on a tape.
-
-    Attributes:
-        parents: the entries of the differentiated operands.
-        plan: the rules.
-        out: the result, as far as a rule reads it.
-        operands: the operands, as far as the rules read them.
-        attributes: the primitive's options.
-    """
-
-    parents: list[int]
-    plan: PullbackPlan
-    out: Any
-    operands: list[Any]
-    attributes: Attributes
-
-
-class Result(NamedTuple):
-    """One result of an operation that has several; the operation's own entry stands before."""
-
-    operation: int
-    position: int
-    total: int
-
-
-class Tape:
-    """What a function did to its inputs.
-
-    Attributes:
-        entries: in the order of time; None for an input.
-        shapes: of each entry's value.
-        dtypes: of each entry's value.
-    """
-
-    __slots__ = ("dtypes", "entries", "shapes")
-
-    def __init__(self) -> None:
-        self.entries: list[Any] = []
-        self.shapes: list[Shape] = []
-        self.dtypes: list[np.dtype[Any]] = []
-
-    def pull(self, seeds: Sequence[tuple[int, Array]], inputs: Sequence[int]) -> list[Array | None]:
-        """Pull cotangents of entries back to inputs; None for an input without influence."""
-        shapes, dtypes = self.shapes, self.dtypes
-        cotangents: list[Any] = [None] * len(shapes)
-        for index, cotangent in seeds:
-            earlier = cotangents[index]
-            cotangents[index] = cotangent if earlier is None else earlier + cotangent
-        index = len(shapes)
-        for entry in reversed(self.entries):
-            index -= 1
-            cotangent = cotangents[index]
-            if cotangent is None or entry is None:
-                continue
-            cotangents[index] = None
-            if entry.__class__ is Result:
-                shares = cotangents[entry.operation] or [None] * entry.total
-                shares[entry.position] = cotangent
-                cotangents[entry.operation] = shares
-                continue
-            parents, plan, out, operands, attributes = entry
-            if plan.joint:
-                pull_back = _pull_joint(plan, cotangent, out, operands, attributes)
-            else:
-                if cotangent.__class__ is list:
-                    cotangent = _with_zeros(cotangent, out)
-                pull_back = plan.rules
-            for parent, rule in zip(parents, pull_back):  # noqa: B905  (equally long; the hot loop)
-                share = rule(cotangent, out, *operands, **attributes)
-                if share is None:
-                    continue
-                if share.shape != shapes[parent]:
-                    share = fit_shape(share, shapes[parent])
-                if share.dtype is not dtypes[parent]:
-                    share = fit_dtype(share, dtypes[parent])
-                earlier = cotangents[parent]
-                cotangents[parent] = share if earlier is None else earlier + share
-        return [cotangents[index] for index in inputs]
-
-
-def _pull_joint(
-    plan: PullbackPlan, cotangent: Any, out: Any, operands: list[Any], attributes: Attributes
-) -> list[Rule]:
-    """Call a joint rule once, and return for each parent a rule that gives its share."""
-    shares = plan.rules[0](cotangent, out, *operands, wanted=plan.positions, **attributes)
-    return [lambda *_, share=shares[position], **__: share for position in plan.positions]
-
-
-def _with_zeros(cotangents: list[Array | None], outs: tuple[Array | ArrayType, ...]) -> tuple[Array, ...]:
-    return tuple(
-        zeros_of(type_of(out)) if cotangent is None else cotangent
-        for cotangent, out in zip(cotangents, outs, strict=True)
-    )
+_NO_ATTRIBUTES: Attributes = {}
 
 
 class VJPTracer(Tracer):
@@ -127,10 +27,9 @@ class VJPTracer(Tracer):
 
     __slots__ = ("entry", "value")
 
-    def __init__(self, level: VJPLevel, value: Array, entry: int) -> None:
-        self.level = level
-        self.value = value
-        self.entry = entry
+    level: VJPLevel
+    value: Array
+    entry: int
 
     @property
     def type(self) -> ArrayType:
@@ -146,6 +45,11 @@ class VJPTracer(Tracer):
     def dtype(self) -> np.dtype[Any]:
         """Type of the elements."""
         return self.value.dtype  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.value.ndim  # type: ignore[no-any-return]
 
     def concrete(self) -> Array:
         """The value: eager tracing always has one."""
@@ -164,140 +68,148 @@ class VJPLevel(Level):
         super().__init__(transform)
         self.tape = Tape()
 
-    def record(self, value: Array, entry: Entry | Result | None) -> VJPTracer:
-        """Write an entry, None for an input, and return the tracer of its value."""
-        tape = self.tape
-        index = len(tape.entries)
-        tape.entries.append(entry)
-        tape.shapes.append(value.shape)
-        tape.dtypes.append(value.dtype)
-        return VJPTracer(self, value, index)
+    def record(self, value: Array, entry: Entry) -> VJPTracer:
+        """Write an entry, and return the tracer of its value."""
+        entries = self.tape.entries
+        tracer = VJPTracer()
+        tracer.level, tracer.value, tracer.entry = self, value, len(entries)
+        entries.append(entry)
+        return tracer
 
     def process(self, primitive: Primitive, operands: Sequence[Array], attributes: Attributes) -> Any:
         """Apply the primitive to the values, and write an entry."""
         if not self.alive:
             self.check_alive()
-        if len(operands) == 1:  # then it is a tracer of this level
-            values = [operands[0].value]
-            parents = [operands[0].entry]
-            key, bit = 1, 2
-        else:
-            values = []
-            parents = []
-            key, bit = 0, 1
-            for operand in operands:
-                if operand.__class__ is VJPTracer and operand.level is self:
-                    values.append(operand.value)
-                    parents.append(operand.entry)
-                    key |= bit
-                else:
-                    values.append(operand)
-                bit += bit
-        if primitive.multiple and primitive.vjp.__class__ is Forward:
-            return self._forward(primitive, key, parents, values, attributes)
-        if self.outermost:
-            try:
-                out = primitive.evaluate(*values, **attributes)
-            except np.linalg.LinAlgError:
-                raise
-            except ValueError as error:
-                raise shape_error(primitive, values, error) from error
-        else:
-            out = dispatch(primitive, values, attributes)
+        values: list[Array] = []
+        parents: list[int] = []
+        key, bit = 0, 1
+        for operand in operands:
+            if operand.__class__ is VJPTracer and operand.level is self:
+                values.append(operand.value)
+                parents.append(operand.entry)
+                key |= bit
+            else:
+                values.append(operand)
+            bit += bit
+        key |= bit
+        if primitive.multiple:
+            return self._process_multiple(primitive, key, parents, values, attributes)
+        out = dispatch(primitive, values, attributes)
         if primitive.constant:
             return out
-        if primitive.multiple:
-            return self._results(primitive, key | bit, parents, values, attributes, out)
-        plan = primitive.pullback_plans.get(key | bit) or primitive.pullback_plan(key | bit)
-        for position in plan.drops:
-            values[position] = None
-        if plan.types:
-            for position in plan.types:
-                values[position] = type_of(values[position])
-        tape = self.tape
-        entries = tape.entries
-        tracer = VJPTracer(self, out, len(entries))
-        tape.shapes.append(out.shape)
-        tape.dtypes.append(out.dtype)
-        entries.append((parents, plan, out if plan.keeps_out else None, values, attributes))
+        plan = primitive.pullback_plans.get(key) or primitive.pullback_plan(key)
+        plan.trim(values)
+        kept_out = out if plan.keeps_out else None
+        return self.record(out, (out.shape, out.dtype, parents, plan, kept_out, values, attributes))
+
+    # Most operations of a program have one or two operands and no attributes. For them the following do
+    # the same in fewer steps; an eager program of small arrays spends its time here.
+
+    def unary(self, primitive: Primitive, operand: VJPTracer) -> Any:  # type: ignore[override]
+        """Apply a primitive to a tracer of this level, and write an entry."""
+        if not (self.direct and primitive.smooth):
+            return self.process(primitive, (operand,), _NO_ATTRIBUTES)
+        value = operand.value
+        try:
+            out = primitive.evaluate(value)
+        except ValueError:
+            return self.process(primitive, (operand,), _NO_ATTRIBUTES)  # and say what is wrong
+        plan = primitive.pullback_plans.get(0b11) or primitive.pullback_plan(0b11)
+        read = plan.reads[0]
+        kept = value if read == VALUE else type_of(value) if read else None
+        kept_out = out if plan.keeps_out else None
+        tracer = VJPTracer()
+        tracer.level = self
+        tracer.value = out
+        entries = self.tape.entries
+        tracer.entry = len(entries)
+        entries.append((out.shape, out.dtype, operand.entry, plan, kept_out, kept, None))
         return tracer
 
-    def _forward(
-        self, primitive: Primitive, key: int, parents: list[int], values: list[Any], attributes: Attributes
-    ) -> tuple[Array, ...]:
-        """Let a primitive with a `Forward` rule run itself."""
-        wanted = tuple(position for position in range(len(values)) if key >> position & 1)
-        rule: Any = primitive.vjp
-        outs, pullback = rule.rule(values, wanted, **attributes)
-
-        def joint(cotangents: list[Array | None], *_: Any, wanted: Any) -> dict[int, Array | None]:
-            return dict(zip(wanted, pullback(cotangents), strict=True))
-
-        plan = PullbackPlan(wanted, (joint,), True, False, (), ())
-        return self._split(outs, Entry(parents, plan, None, [], {}))
-
-    def _split(self, outs: Sequence[Array], entry: Entry) -> tuple[Array, ...]:
-        """Write an entry for an operation, and one for each of its results."""
-        if not any(is_differentiable(out.dtype) for out in outs):
-            return tuple(outs)
-        operation = self.record(outs[0], entry).entry
-        return tuple(
-            self.record(out, Result(operation, index, len(outs))) if is_differentiable(out.dtype) else out
-            for index, out in enumerate(outs)
+    def binary(self, primitive: Primitive, x: Array, y: Array) -> Any:
+        """Apply a primitive to two operands, and write an entry if this is the youngest of their levels."""
+        x_is_mine = x.__class__ is VJPTracer and x.level is self
+        y_is_mine = y.__class__ is VJPTracer and y.level is self
+        if not (
+            self.direct
+            and primitive.smooth
+            and (x_is_mine or x.__class__ in PLAIN)
+            and (y_is_mine or y.__class__ in PLAIN)
+        ):
+            return dispatch(primitive, (x, y), _NO_ATTRIBUTES)
+        parents: tuple[int, ...]
+        if x_is_mine and y_is_mine:
+            parents, key = (x.entry, y.entry), 0b111
+            x_value, y_value = x.value, y.value
+        elif x_is_mine:
+            parents, key = (x.entry,), 0b101
+            x_value, y_value = x.value, y
+        else:
+            parents, key = (y.entry,), 0b110
+            x_value, y_value = x, y.value
+        try:
+            out = primitive.evaluate(x_value, y_value)
+        except ValueError:
+            return self.process(primitive, (x, y), _NO_ATTRIBUTES)  # and say what is wrong
+        plan = primitive.pullback_plans.get(key) or primitive.pullback_plan(key)
+        x_read, y_read = plan.reads
+        kept = (
+            x_value if x_read == VALUE else type_of(x_value) if x_read else None,
+            y_value if y_read == VALUE else type_of(y_value) if y_read else None,
         )
+        kept_out = out if plan.keeps_out else None
+        tracer = VJPTracer()
+        tracer.level = self
+        tracer.value = out
+        entries = self.tape.entries
+        tracer.entry = len(entries)
+        entries.append((out.shape, out.dtype, parents, plan, kept_out, kept, _NO_ATTRIBUTES))
+        return tracer
 
-    def _results(
+    # --- primitives with several results
+
+    def _process_multiple(
         self,
         primitive: Primitive,
         key: int,
         parents: list[int],
-        values: list[Any],
+        values: list[Array],
         attributes: Attributes,
-        outs: Sequence[Array],
     ) -> tuple[Array, ...]:
-        if not any(is_differentiable(out.dtype) for out in outs):
+        if isinstance(primitive.vjp, Forward):
+            return self._forward(primitive.vjp.rule, key, parents, values, attributes)
+        outs = dispatch(primitive, values, attributes)
+        if primitive.constant or not any(is_differentiable(out.dtype) for out in outs):
             return tuple(outs)
         plan = primitive.pullback_plan(key)
-        for position in plan.drops:
-            values[position] = None
-        for position in plan.types:
-            values[position] = type_of(values[position])
+        plan.trim(values)
         kept_outs = tuple(outs) if plan.keeps_out else tuple(type_of(out) for out in outs)
-        return self._split(outs, Entry(parents, plan, kept_outs, values, attributes))
+        return self._split(outs, parents, plan, kept_outs, values, attributes)
 
+    def _forward(
+        self, rule: Any, key: int, parents: list[int], values: list[Array], attributes: Attributes
+    ) -> tuple[Array, ...]:
+        """Let a primitive with a `Forward` rule run itself."""
+        wanted = tuple(position for position in range(len(values)) if key >> position & 1)
+        outs, pullback = rule(values, wanted, **attributes)
 
-def fit_shape(x: Array, shape: Shape) -> Array:
-    """Sum out the axes along which a value was broadcast from ``shape``, or broadcast it to ``shape``."""
-    extra, axes = _summed_axes(x.shape, shape)
-    if extra:
-        x = _sum(x, extra)
-        if not axes and x.shape == shape:
-            return x
-    if axes:
-        x = _sum(x, axes, None, None, True)
-    return x if x.shape == shape else bind(broadcast_to, x, shape=shape)
+        def joint(cotangents: list[Array | None], *_: Any, wanted: Any) -> dict[int, Array | None]:
+            return dict(zip(wanted, pullback(cotangents), strict=True))
 
+        plan = PullbackPlan(wanted, (joint,), True, False, ())
+        return self._split(outs, parents, plan, None, (), _NO_ATTRIBUTES)
 
-_sum: Any = np.add.reduce  # of which the stubs do not know that it takes tracers
-
-
-@functools.lru_cache(maxsize=4096)
-def _summed_axes(wide: Shape, shape: Shape) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the axes that ``shape`` does not have, and of the others those that it has with length one."""
-    extra = max(len(wide) - len(shape), 0)
-    rest = wide[extra:]
-    first = len(shape) - len(rest)
-    axes = tuple(i for i, n in enumerate(rest) if n != 1 and shape[first + i] == 1)
-    return tuple(range(extra)), axes
-
-
-def fit_dtype(x: Array, dtype: np.dtype[Any]) -> Array:
-    """Cast a derivative to the dtype of its primal; of a complex one for a real primal, the real part."""
-    if x.dtype == dtype:
-        return x
-    if x.dtype.kind == "c" and dtype.kind != "c":
-        x = x.real
-    return x if x.dtype == dtype else x.astype(dtype)
+    def _split(self, outs: Sequence[Array], *operation: Any) -> tuple[Array, ...]:
+        """Write an entry for an operation, and one for each of its results."""
+        if not any(is_differentiable(out.dtype) for out in outs):
+            return tuple(outs)
+        index = self.record(None, ((), None, *operation)).entry
+        return tuple(
+            self.record(out, Result(out.shape, out.dtype, index, position, len(outs)))
+            if is_differentiable(out.dtype)
+            else out
+            for position, out in enumerate(outs)
+        )
 
 
 def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
@@ -365,12 +277,13 @@ class Recording(NamedTuple):
 
     def pull(self, seeds: Sequence[tuple[int, Array]]) -> tuple[Any, ...]:
         """Pull cotangents of entries back to a tree like the tuple of arguments."""
-        pulled = iter(self.tape.pull(seeds, [entry for entry in self.inputs if entry is not None]))
-        shares = [None if entry is None else next(pulled) for entry in self.inputs]
-        cotangents = [
-            np.zeros(leaf.shape, leaf.dtype) if share is None and entry is not None else share
-            for leaf, entry, share in zip(self.leaves, self.inputs, shares, strict=True)
-        ]
+        pulled = self.tape.pull(seeds)
+        cotangents: list[Array | None] = []
+        for leaf, entry in zip(self.leaves, self.inputs, strict=True):
+            share = None if entry is None else pulled[entry]
+            if share is None and entry is not None:
+                share = np.zeros(leaf.shape, leaf.dtype)
+            cotangents.append(share)
         return self.structure.unflatten(cotangents)  # type: ignore[return-value]
 
 
@@ -395,12 +308,12 @@ def record(
     with VJPLevel(transform) as level:
         for leaf in leaves:
             differentiable = leaf.dtype.kind == "f" or is_differentiable(leaf.dtype)
-            tracer = level.record(leaf, None) if differentiable else leaf
+            tracer = level.record(leaf, Input(leaf.shape, leaf.dtype)) if differentiable else leaf
             inputs.append(None if tracer is leaf else tracer.entry)
             tracers.append(tracer)
         out = f(*structure.unflatten(tracers))
         out, aux = out if has_aux else (out, None)
-        if out.__class__ is VJPTracer:
+        if out.__class__ is VJPTracer:  # the usual end of a loss
             out_leaves, out_structure = [out], _LEAF
         else:
             out_leaves, out_structure = tree.flatten(out)

@@ -6,6 +6,7 @@ not compiled then, but run equation by equation.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -147,7 +148,7 @@ class _CheckedPlans(dict[int, PullbackPlan]):
         running = _rule.get()
         line = running.line if running else user_line()
         what = f"vjp of {self._primitive.name}"
-        return plan._replace(rules=tuple(_checked_rule(rule, what, line) for rule in plan.rules))
+        return dataclasses.replace(plan, rules=tuple(_checked_rule(rule, what, line) for rule in plan.rules))
 
 
 # --- what is checked, and the message

@@ -210,7 +210,7 @@ def _extreme(name: str, primitive: Primitive, combine: np.ufunc) -> Callable[...
                     message(f"numpy.{name}", "initial", "be given together with where=", None, "name it")
                 )
             a = np.where(where, a, initial)
-        if any(a.shape[i] == 0 for i in axes):
+        if 0 in a.shape and any(a.shape[i] == 0 for i in axes):
             if initial is None:
                 raise no_extreme(name, a.shape)
             return np.zeros(reduced_shape(a.shape, axes, bool(keepdims)), a.dtype) + initial
