@@ -25,7 +25,7 @@ IMAGE = Path(__file__).parent.parent / "docs" / "images" / "maml.png"
 SHOTS = 10
 TASKS_PER_STEP = 25
 INNER_RATE = 0.01
-OUTER_RATE = 2e-3
+OUTER_RATE = 5e-3
 
 model = nn.serial(nn.dense(40), nn.relu, nn.dense(40), nn.relu, nn.dense(1))
 
@@ -124,7 +124,7 @@ def main(arguments=None):
     """Train both ways, and adapt both to new tasks."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: 0)")
-    parser.add_argument("--steps", type=int, default=10000, help="steps of training (default: 10000)")
+    parser.add_argument("--steps", type=int, default=8000, help="steps of training (default: 8000)")
     parser.add_argument(
         "--plot", action=argparse.BooleanOptionalAction, default=False, help=f"whether to write {IMAGE.name}"
     )
