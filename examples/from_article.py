@@ -232,9 +232,9 @@ def draw(x, y, params, histories, path):
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(6, 2.7), layout="constrained")
     plot.decision_boundary(lambda points: predict(params, points), x, y, ax=left, resolution=150)
-    right.semilogy(histories[False], color="#d55e00", label="forgotten at each step")
-    right.semilogy(histories[True], color="#0072b2", label="accumulated")
-    right.set(xlabel="epoch", title="loss, by velocity")
+    right.plot(histories[False], color="#d55e00", label="forgotten at each step")
+    right.plot(histories[True], color="#0072b2", label="accumulated")
+    right.set(xlabel="epoch", title="loss, by velocity", ylim=(0, 1))
     right.legend(frameon=False)
     right.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=80)

@@ -98,8 +98,9 @@ def conjugate_gradients(product, target):
 def second_order_step(product, params, damping, x, y):
     """Take one damped step, if it lowers the loss; return parameters, damping, loss and products taken."""
     before, gradient = value_and_grad(loss)(params, x, y)
-    damped = lambda v: add(product(params, x, y, v), damping, v)  # noqa: E731
-    step, count = conjugate_gradients(damped, tree.map(np.negative, gradient))
+    step, count = conjugate_gradients(
+        lambda v: add(product(params, x, y, v), damping, v), tree.map(np.negative, gradient)
+    )
     after = loss(add(params, 1.0, step), x, y)
     # What the quadratic model without damping foretells: g's + s'Cs / 2.
     foretold = dot(gradient, step) + 0.5 * dot(step, product(params, x, y, step))
@@ -152,7 +153,7 @@ def draw(curves, path):
     from matplotlib import pyplot
 
     figure, ax = pyplot.subplots(figsize=(4, 2.8), layout="constrained")
-    for (name, (losses, seconds)), color in zip(curves.items(), ("#e69f00", "#0072b2", "#009e73")):
+    for (name, (losses, seconds)), color in zip(curves.items(), ("#e69f00", "#0072b2", "#009e73"), strict=True):
         ax.loglog(seconds, losses, color=color, linewidth=2, label=name)
     ax.set(xlabel="seconds", title="half the mean squared error")
     ax.legend(frameon=False, loc="lower left", fontsize=10)

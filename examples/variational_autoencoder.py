@@ -88,25 +88,25 @@ def draw(params, images, labels, path):
     """Draw where images of each digit lie, and what the decoder makes of places all over the plane."""
     from matplotlib import pyplot
 
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(6, 3), layout="constrained")
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(5.2, 2.9), layout="constrained")
     places, _ = encode(params, images)
     colors = pyplot.get_cmap("tab10").colors
     for digit in range(10):
         of_digit = places[labels == digit]
-        left.plot(*of_digit.T, ".", color=colors[digit], markersize=3, alpha=0.6)
+        left.plot(*of_digit.T, ".", color=colors[digit], markersize=2.5)
         left.text(
             *np.median(of_digit, axis=0), str(digit), fontsize=13, fontweight="bold", ha="center", va="center",
             bbox={"facecolor": "white", "edgecolor": colors[digit], "boxstyle": "circle,pad=0.15"},
         )  # fmt: skip
     left.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), xticks=[], yticks=[], aspect="equal")
 
-    side = np.linspace(-2.6, 2.6, 11, dtype=np.float32)
+    side = np.linspace(-2.4, 2.4, 9, dtype=np.float32)
     grid = np.stack(np.meshgrid(side, side[::-1]), axis=-1)
-    pixels = 1 / (1 + np.exp(-decoder(params["decoder"], grid)))
-    sheet = np.reshape(np.moveaxis(np.reshape(pixels, (11, 11, 8, 8)), 2, 1), (88, 88))
-    right.imshow(sheet, cmap="gray_r")
+    pixels = np.reshape(1 / (1 + np.exp(-decoder(params["decoder"], grid))), (9, 9, 8, 8))
+    cells = np.pad(pixels, ((0, 0), (0, 0), (1, 1), (0, 0)))
+    right.imshow(np.reshape(np.moveaxis(cells, 2, 1), (90, 72)), cmap="gray_r", interpolation="nearest")
     right.axis("off")
-    figure.savefig(path, dpi=85)
+    figure.savefig(path, dpi=80)
     pyplot.close(figure)
 
 
