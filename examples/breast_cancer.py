@@ -110,7 +110,7 @@ def bin_of(values, bins):
     return np.minimum((values * bins).astype(int), bins - 1)
 
 
-def reliability(probabilities, y, bins=8):
+def reliability(probabilities, y, bins=5):
     """Return, for each bin that is not empty, the mean probability, the share that is ill, and how many."""
     place = bin_of(probabilities, bins)
     chosen = [place == bin for bin in np.unique(place)]

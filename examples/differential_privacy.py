@@ -119,11 +119,13 @@ def draw(results, without, path):
 
     figure, ax = pyplot.subplots(figsize=(4, 2.8), layout="constrained")
     ax.axhline(without, color="#808080", linestyle="--", linewidth=1.5)
-    ax.text(results[-1][1], without - 0.012, "no clipping, no noise", color="#606060", va="top", ha="right")
+    ax.text(results[0][1], without + 0.004, "clipped, no noise", color="#606060")
     ax.semilogx([e for _, e, _ in results], [a for _, _, a in results], "o-", color="#0072b2", linewidth=2)
     for noise, e, accuracy in results:
-        ax.annotate(f"noise {noise:g}", (e, accuracy), (7, -11), textcoords="offset points", fontsize=9)
-    ax.set(xlabel="epsilon (the less, the more private)", title="accuracy on new digits")
+        ax.annotate(f"noise {noise:g}", (e, accuracy), (8, -12), textcoords="offset points", fontsize=9)
+    ax.set(xlabel="epsilon (the less, the more private)", title="accuracy on new digits", xlim=(0.5, 40))
+    ax.set(xticks=(1, 3, 10, 30), xticklabels=("1", "3", "10", "30"))
+    ax.margins(y=0.15)
     ax.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=100)
     pyplot.close(figure)

@@ -33,7 +33,7 @@ CONTOURS = ((4.0, 4.0, 4.0), (-2.0, 0.0, 4.0), (-1.0, -5.0, 0.0), (4.0, 1.0, -6.
 # The lowest three resonances of five vowels, in Hz.
 VOWELS = {"a": (730, 1090, 2440), "e": (530, 1840, 2480), "i": (270, 2290, 3010)}
 VOWELS |= {"o": (570, 840, 2410), "u": (300, 870, 2240)}
-VOICES, NEW_VOICES = (100.0, 200.0), (70.0, 280.0)  # pitch in Hz, least and largest
+VOICES, NEW_VOICES = (100.0, 200.0), (80.0, 260.0)  # pitch in Hz, least and largest
 NOISE = 0.1
 
 BATCH_SIZE = 32
