@@ -1,15 +1,16 @@
 """Tell malignant from benign, and be right about how sure to be: a calibrated network.
 
 A network that is trained until it makes no mistakes on its data is far too sure of itself on new data. One
-number mends it: its logits are divided by a temperature, chosen on data that it was not trained with. The order
-of the patients, and with it the area under the ROC curve, stays as it is; what changes is that among those
-who are given a probability of 80 per cent, 80 per cent are ill.
+number mends it: its logits are divided by a temperature, chosen on data that it was not trained with. The
+order of the patients, and with it the area under the ROC curve, stays as it is; what changes is that among
+those who are given a probability of 80 per cent, 80 per cent are ill.
 
-There are only 569 patients. So five networks are trained, each without a fifth of them to choose the temperature
-with and another fifth to be judged by; `vmap` over the folds trains them all at once.
+There are only 569 patients. So five networks are trained, each without a fifth of them to choose the
+temperature with and another fifth to be judged by; `vmap` over the folds trains them all at once.
 
 Data: Street, Wolberg, Mangasarian (1993), "Nuclear feature extraction for breast tumor diagnosis", from
-scikit-learn. Guo, Pleiss, Sun, Weinberger (2017), "On calibration of modern neural networks", arXiv:1706.04599.
+scikit-learn. Guo, Pleiss, Sun, Weinberger (2017), "On calibration of modern neural networks",
+arXiv:1706.04599.
 
 Run it with ``python examples/breast_cancer.py``; ``--help`` shows the options.
 """

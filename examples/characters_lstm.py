@@ -1,11 +1,11 @@
 """Write Python's manual, character by character: a recurrent network that carries what it has read.
 
-The text is the one that Python brings along for `help()`. A long short-term memory reads a character at a time
-and tells the next; its carry, 2 x 256 numbers, is all that it knows of what came before. Training folds it over
-windows of 64 characters; measuring and writing carry on for as long as there is text.
+The text is the one that Python brings along for `help()`. A long short-term memory reads a character at a
+time and tells the next; its carry, 2 x 256 numbers, is all that it knows of what came before. Training
+folds it over windows of 64 characters; measuring and writing carry on for as long as there is text.
 
-Hochreiter, Schmidhuber (1997), "Long short-term memory", doi:10.1162/neco.1997.9.8.1735; Sutskever, Martens,
-Hinton (2011), "Generating text with recurrent neural networks".
+Hochreiter, Schmidhuber (1997), "Long short-term memory", doi:10.1162/neco.1997.9.8.1735; Sutskever,
+Martens, Hinton (2011), "Generating text with recurrent neural networks".
 
 Run it with ``python examples/characters_lstm.py``; ``--help`` shows the options.
 """
@@ -24,7 +24,7 @@ IMAGE = Path(__file__).parent.parent / "docs" / "images" / "characters_lstm.png"
 
 LENGTH = 64
 WIDTH = 256
-BATCH_SIZE = 64
+BATCH_SIZE = 32
 LEARNING_RATE = 1e-2
 BLOCK = 50  # steps in a compiled program
 
@@ -134,7 +134,8 @@ def draw(history, text, path):
 
     steps, in_training, held_out = np.transpose(history)
     figure, ax = pyplot.subplots(figsize=(4, 2.8), layout="constrained")
-    for level, name in zip(entropies(text), ("frequencies of characters", "frequencies of pairs"), strict=True):
+    levels = zip(("frequencies of characters", "frequencies of pairs"), entropies(text), strict=True)
+    for name, level in levels:
         ax.axhline(level, color="#909090", linestyle="--", linewidth=1)
         ax.text(steps[-1], level + 0.03, name, color="#606060", ha="right", fontsize=9)
     ax.plot(steps, in_training, color="#0072b2", linewidth=2, label="training")

@@ -1,9 +1,9 @@
 """Write Python's manual, character by character: a small transformer.
 
-The text is the one that Python brings along for `help()`: half a million characters on statements, types and
-names. A causal transformer learns to tell the next character from the 64 before; what it writes before and
-after training is shown. A tenth of the text is put aside to measure with: knowing nothing costs log(96) = 4.6
-nats a character, knowing how frequent each is 3.2.
+The text is the one that Python brings along for `help()`: half a million characters on statements, types
+and names. A causal transformer learns to tell the next character from the 64 before; what it writes before
+and after training is shown. A tenth of the text is put aside to measure with: knowing nothing costs log(96)
+= 4.6 nats a character, knowing how frequent each is 3.2.
 
 Vaswani et al. (2017), "Attention is all you need", arXiv:1706.03762; Su et al. (2021), "RoFormer", for the
 rotary positions, arXiv:2104.09864.
@@ -90,7 +90,7 @@ def train(model, params, text, held_out, key, steps):
 
 
 def sample(model, params, prompt, key, length, temperature=0.8):
-    """Return a continuation of a prompt of CONTEXT indices; each character is drawn from what is said of it."""
+    """Return a continuation of a prompt of CONTEXT indices, drawn character by character."""
 
     @jit
     def run(params, prompt, keys):

@@ -1,12 +1,12 @@
 """Learn digits without telling on anyone: gradients of single examples, clipped, and noise.
 
 Whoever sees a trained model may learn whether a certain image was among its data. DP-SGD bounds that: the
-gradient of each example, `vmap(grad(loss))`, is cut to a norm, so that no example matters more than another, and
-normal noise that is large against it is added to their sum. The accountant below says what that is worth:
-(epsilon, delta), the less the better.
+gradient of each example, `vmap(grad(loss))`, is cut to a norm, so that no example matters more than
+another, and normal noise that is large against it is added to their sum. The accountant below says what
+that is worth: (epsilon, delta), the less the better.
 
-What it computes: each example enters a batch with probability q, on its own. For integer orders a, the Renyi
-divergence of a step with noise s is
+What it computes: each example enters a batch with probability q, on its own. For integer orders a, the
+Renyi divergence of a step with noise s is
 
     R(a) = log(sum_k C(a, k) (1 - q)^(a - k) q^k exp(k (k - 1) / (2 s^2))) / (a - 1),
 
@@ -14,9 +14,9 @@ that of T steps is T R(a), and for every a > 1, with A = (a - 1) / a,
 
     epsilon = T R(a) + log(A) - (log(delta) + log(a)) / (a - 1).
 
-Abadi et al. (2016), "Deep learning with differential privacy", arXiv:1607.00133; Mironov, Talwar, Zhang (2019),
-"Renyi differential privacy of the sampled Gaussian mechanism", arXiv:1908.10530, for R; Canonne, Kamath,
-Steinke (2020), "The discrete Gaussian for differential privacy", arXiv:2004.00010, for epsilon.
+Abadi et al. (2016), "Deep learning with differential privacy", arXiv:1607.00133; Mironov, Talwar, Zhang
+(2019), "Renyi differential privacy of the sampled Gaussian mechanism", arXiv:1908.10530, for R; Canonne,
+Kamath, Steinke (2020), "The discrete Gaussian for differential privacy", arXiv:2004.00010, for epsilon.
 
 Run it with ``python examples/differential_privacy.py``; ``--help`` shows the options.
 """
@@ -154,7 +154,8 @@ def main(arguments=None):
         accuracy = np.mean(metrics.accuracy(model(params, test_images), test_labels))
         spent = epsilon(SAMPLING, noise, options.steps, DELTA)
         results.append((noise, spent, accuracy))
-        print(f"noise {noise:g}: epsilon {spent:.2f} at delta {DELTA:g}, accuracy on new images {accuracy:.3f}")
+        print(f"noise {noise:g}: epsilon {spent:.2f} at delta {DELTA:g}, ", end="")
+        print(f"accuracy on new images {accuracy:.3f}")
     params = train(train_key, images, labels, steps=options.steps, noise=0.0)
     without = np.mean(metrics.accuracy(model(params, test_images), test_labels))
     print(f"clipped, without noise: accuracy on new images {without:.3f}")

@@ -1,8 +1,9 @@
 """Read handwritten digits with a small convolutional network, nearly without a mistake.
 
-1797 images of 8 x 8 pixels: a fifth is put aside to test with. The network has 100 thousand parameters and would
-learn the other 1437 by heart, so it never sees an image twice: each is moved by up to half a pixel, turned and
-stretched a little at random in every epoch, as a pure function of a key, inside the compiled loop.
+1797 images of 8 x 8 pixels: a fifth is put aside to test with. The network has 100 thousand parameters and
+would learn the other 1437 by heart, so it never sees an image twice: each is moved by up to half a pixel,
+turned and stretched a little at random in every epoch, as a pure function of a key, inside the compiled
+loop.
 
 Data: Alpaydin, Kaynak (1998), "Optical recognition of handwritten digits", from scikit-learn.
 

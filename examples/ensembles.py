@@ -1,11 +1,12 @@
 """Twenty networks trained at once, to know what is not known: `vmap` over seeds.
 
 Each network predicts a mean and a variance of y from x. Its variance says how much the data scatters; where
-there is no data it says nothing reliable. But there networks from different seeds disagree, and the spread of
-their means shows it. Training is a function of a seed; `vmap` of it trains them all, in one compiled program.
+there is no data it says nothing reliable. But there networks from different seeds disagree, and the spread
+of their means shows it. Training is a function of a seed; `vmap` of it trains them all, in one compiled
+program.
 
-Lakshminarayanan, Pritzel, Blundell (2017), "Simple and scalable predictive uncertainty estimation using deep
-ensembles", arXiv:1612.01474.
+Lakshminarayanan, Pritzel, Blundell (2017), "Simple and scalable predictive uncertainty estimation using
+deep ensembles", arXiv:1612.01474.
 
 Run it with ``python examples/ensembles.py``; ``--help`` shows the options.
 """
@@ -133,7 +134,7 @@ def main(arguments=None):
     for place, x_new, y_new in (("where there was data", near, near_y), ("in the gap", gap, gap_y)):
         mean, deviation, disagreement = mixture(params, x_new)
         means, log_variances = vmap(predict, in_axes=(0, None))(params, x_new)
-        alone = np.mean([density_loss(m, np.exp(v / 2), y_new) for m, v in zip(means, log_variances)])
+        alone = np.mean(vmap(density_loss, in_axes=(0, 0, None))(means, np.exp(log_variances / 2), y_new))
         covered = np.mean(np.abs(y_new - mean) < 2 * deviation)
         print(
             f"{place}: disagreement {np.mean(disagreement):.3f}, {covered:.0%} within two deviations, "

@@ -2,9 +2,9 @@
 
 Many a tutorial builds a deep-learning library in NumPy out of classes: a Function with a forward and a
 backward method, a Linear layer and a SoftmaxWithLoss derived from it, an SGD that walks over the layers, a
-Model with fit and predict, a DataGenerator of mini-batches; and in the end it learns a spiral. Each function
-below is one of these parts as a pure function. What the class would keep in `self` is an argument or a result
-here, and what a backward method would say is derived from the forward one.
+Model with fit and predict, a DataGenerator of mini-batches; and in the end it learns a spiral. Each
+function below is one of these parts as a pure function. What the class would keep in `self` is an argument
+or a result here, and what a backward method would say is derived from the forward one.
 
 Each part is checked against the library's own, and against the formula that a backward method would hold.
 
@@ -115,9 +115,7 @@ def check_softmax_with_loss(key):
 
 def sgd_update(params, velocities, gradients, *, learning_rate, momentum, weight_decay):
     """Return the next parameters and velocities: v = momentum * v + g + weight_decay * p, p - rate * v."""
-    velocities = tree.map(
-        lambda v, g, p: momentum * v + g + weight_decay * p, velocities, gradients, params
-    )
+    velocities = tree.map(lambda v, g, p: momentum * v + g + weight_decay * p, velocities, gradients, params)
     return tree.map(lambda p, v: p - learning_rate * v, params, velocities), velocities
 
 

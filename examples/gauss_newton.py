@@ -1,13 +1,14 @@
 """Fit a network with its curvature, without ever forming a matrix: Gauss-Newton by conjugate gradients.
 
 For a sum of squares, the Gauss-Newton matrix G = J' J (J: the Jacobian of the outputs with respect to the
-parameters) is the Hessian without the part that may be indefinite. It is never formed: G v is a `jvp`, which
-gives J v, and a `vjp`, which pulls it back; H v, with the whole Hessian, is `hvp`. Conjugate gradients solve
-(G + damping) step = -gradient in a `while_loop`; the damping follows from how well the quadratic model foretold
-what the step achieved (Levenberg, Marquardt). Adam, for as long on the clock, remains far behind.
+parameters) is the Hessian without the part that may be indefinite. It is never formed: G v is a `jvp`,
+which gives J v, and a `vjp`, which pulls it back; H v, with the whole Hessian, is `hvp`. Conjugate
+gradients solve (G + damping) step = -gradient in a `while_loop`; the damping follows from how well the
+quadratic model foretold what the step achieved (Levenberg, Marquardt). Adam, for as long on the clock,
+remains far behind.
 
-Martens (2010), "Deep learning via Hessian-free optimization"; Pearlmutter (1994), "Fast exact multiplication
-by the Hessian", doi:10.1162/neco.1994.6.1.147.
+Martens (2010), "Deep learning via Hessian-free optimization"; Pearlmutter (1994), "Fast exact
+multiplication by the Hessian", doi:10.1162/neco.1994.6.1.147.
 
 Run it with ``python examples/gauss_newton.py``; ``--help`` shows the options.
 """
@@ -153,8 +154,9 @@ def draw(curves, path):
     from matplotlib import pyplot
 
     figure, ax = pyplot.subplots(figsize=(4, 2.8), layout="constrained")
-    for (name, (losses, seconds)), color in zip(curves.items(), ("#e69f00", "#0072b2", "#009e73"), strict=True):
-        ax.loglog(seconds, losses, color=color, linewidth=2, label=name)
+    colors = {"Adam": "#e69f00", "Gauss-Newton": "#0072b2", "Newton": "#009e73"}
+    for name, (losses, seconds) in curves.items():
+        ax.loglog(seconds, losses, color=colors[name], linewidth=2, label=name)
     ax.set(xlabel="seconds", title="half the mean squared error")
     ax.legend(frameon=False, loc="lower left", fontsize=10)
     ax.spines[["top", "right"]].set_visible(False)

@@ -1,10 +1,11 @@
 """Learn to learn sinusoids from ten points: a gradient through a gradient.
 
-A task is a sinusoid of unknown amplitude and phase, of which ten points are shown. A network that starts from
-an ordinary initialization, or from the mean of all tasks, cannot fit it in one step of gradient descent.
-Model-agnostic meta-learning looks for parameters from which it can: the loss *after* a step is differentiated
-with respect to the parameters *before* it, so the program that is optimized contains a gradient. Here that is
-`grad` of a function that calls `grad`; `vmap` runs 25 tasks side by side, and `scan` the steps.
+A task is a sinusoid of unknown amplitude and phase, of which ten points are shown. A network that starts
+from an ordinary initialization, or from the mean of all tasks, cannot fit it in one step of gradient
+descent. Model-agnostic meta-learning looks for parameters from which it can: the loss *after* a step is
+differentiated with respect to the parameters *before* it, so the program that is optimized contains a
+gradient. Here that is `grad` of a function that calls `grad`; `vmap` runs 25 tasks side by side, and `scan`
+the steps.
 
 Finn, Abbeel, Levine (2017), "Model-agnostic meta-learning for fast adaptation of deep networks",
 arXiv:1703.03400.

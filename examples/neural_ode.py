@@ -1,9 +1,9 @@
 """Learn a law of motion from one noisy orbit: gradients through an adaptive solver's `while_loop`.
 
-What is seen is an oscillator that swings up, at 60 irregular times. What is learned is the velocity as a function of
-the place, a small network; a Dormand-Prince solver that chooses its own steps carries a place from one time to
-the next. How many steps it takes depends on the network, and so on the parameters: it is a `while_loop`, and
-the gradient of the error goes back through it.
+What is seen is an oscillator that swings up, at 60 irregular times. What is learned is the velocity as a
+function of the place, a small network; a Dormand-Prince solver that chooses its own steps carries a place
+from one time to the next. How many steps it takes depends on the network, and so on the parameters: it is a
+`while_loop`, and the gradient of the error goes back through it.
 
 Chen, Rubanova, Bettencourt, Duvenaud (2018), "Neural ordinary differential equations", arXiv:1806.07366;
 Dormand, Prince (1980), "A family of embedded Runge-Kutta formulae", doi:10.1016/0771-050X(80)90013-3.
@@ -113,8 +113,6 @@ def observe(key):
     times = np.concatenate([np.zeros(1, np.float32), np.cumsum(gaps) / np.sum(gaps) * np.float32(END)])
     exact = orbit(true_velocity, START, times, tolerance=1e-6)
     return times, exact + NOISE * random.normal(noise_key, exact.shape)
-
-
 
 
 def windows(times, places):

@@ -1,12 +1,13 @@
 """Solve an equation of waves by training a network to obey it: third derivatives inside the loss.
 
-The Korteweg-de Vries equation u_t + 6 u u_x + u_xxx = 0 describes waves in shallow water. A hump of the right
-shape, a soliton, runs without changing. The network u(x, t) is given the hump at t = 0 and the equation, at
-random points; no value at any later time. Its derivatives are those of the network: `grad` of `grad` of `grad`
-with respect to x, batched by `vmap`, and all of it differentiated once more with respect to the parameters.
+The Korteweg-de Vries equation u_t + 6 u u_x + u_xxx = 0 describes waves in shallow water. A hump of the
+right shape, a soliton, runs without changing. The network u(x, t) is given the hump at t = 0 and the
+equation, at random points; no value at any later time. Its derivatives are those of the network: `grad` of
+`grad` of `grad` with respect to x, batched by `vmap`, and all of it differentiated once more with respect
+to the parameters.
 
-Raissi, Perdikaris, Karniadakis (2019), "Physics-informed neural networks",
-doi:10.1016/j.jcp.2018.10.045; Korteweg, de Vries (1895), doi:10.1080/14786449508620739.
+Raissi, Perdikaris, Karniadakis (2019), "Physics-informed neural networks", doi:10.1016/j.jcp.2018.10.045;
+Korteweg, de Vries (1895), doi:10.1080/14786449508620739.
 
 Run it with ``python examples/physics_informed.py``; ``--help`` shows the options.
 """

@@ -1,13 +1,13 @@
 """Hear whether a voice rises, falls, dips or stays level: spectrograms, and a convolution over time.
 
-In tonal languages the melody of a syllable is part of the word. The syllables are made here: pulses of a voice
-whose pitch follows one of four contours, through the resonances of one of five vowels, spoken by voices from
-deep to high, at any moment of a noisy half second. Neither the pitch, nor the vowel, nor the moment tells the
-tone: only how the harmonics move does. The classifier sees the logarithm of the short-time spectrum, and is
-tested also with voices higher and deeper than those that it was trained with.
+In tonal languages the melody of a syllable is part of the word. The syllables are made here: pulses of a
+voice whose pitch follows one of four contours, through the resonances of one of five vowels, spoken by
+voices from deep to high, at any moment of a noisy half second. Neither the pitch, nor the vowel, nor the
+moment tells the tone: only how the harmonics move does. The classifier sees the logarithm of the short-time
+spectrum, and is tested also with voices higher and deeper than those that it was trained with.
 
-Klatt (1980), "Software for a cascade/parallel formant synthesizer", doi:10.1121/1.383940, for the voice; Chao
-(1968), "A grammar of spoken Chinese", for the contours.
+Klatt (1980), "Software for a cascade/parallel formant synthesizer", doi:10.1121/1.383940, for the voice;
+Chao (1968), "A grammar of spoken Chinese", for the contours.
 
 Run it with ``python examples/tones.py``; ``--help`` shows the options.
 """
@@ -65,8 +65,11 @@ def speak(key, voices):
     time = np.arange(LENGTH, dtype=np.float32) / RATE
     moment = np.clip((time - onset) / duration, 0, 1)
     first, middle, last = at(np.float32(CONTOURS))[tone].get()
-    through = np.stack([(1 - moment) * (1 - 2 * moment), 4 * moment * (1 - moment), moment * (2 * moment - 1)])
-    semitones = first * through[0] + middle * through[1] + last * through[2]
+    semitones = (
+        first * (1 - moment) * (1 - 2 * moment)
+        + middle * 4 * moment * (1 - moment)
+        + last * moment * (2 * moment - 1)
+    )
     frequency = pitch * 2 ** (semitones / 12)
     phase = 2 * np.pi * np.cumsum(frequency) / RATE
 
@@ -86,7 +89,7 @@ def spectrogram(sound):
     """Return the logarithm of the short-time power below 2 kHz, scaled; float32 [frames, bins, 1]."""
     frames = np.arange(0, LENGTH - FRAME + 1, HOP)[:, None] + np.arange(FRAME)
     window = np.hanning(FRAME).astype(np.float32)
-    spectrum = np.fft.rfft(sound[frames] * window)[:, : BINS]
+    spectrum = np.fft.rfft(sound[frames] * window)[:, :BINS]
     power = np.log(1e-3 + spectrum.real**2 + spectrum.imag**2)
     return ((power - np.mean(power)) / np.std(power))[..., None].astype(np.float32)
 
@@ -137,7 +140,7 @@ def draw(x, y, path):
     extent = (0, LENGTH / RATE, 0, BINS * RATE / FRAME / 1000)
     for tone, panel in enumerate(panels):
         image = x[np.flatnonzero(y == tone)[0], :, :, 0].T
-        panel.imshow(image, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-1, vmax=2.5)
+        panel.imshow(image, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=0.6, vmax=2.5)
         panel.set_title(TONES[tone], fontsize=11)
         panel.set(xticks=(0, 0.5), yticks=(0, 1, 2))
     panels[0].set_ylabel("kHz")
@@ -162,7 +165,7 @@ def main(arguments=None):
     params, history = train(keys[1], x, y, options.epochs)
     print(f"loss: {history[0]:.3f} in the first epoch, {history[-1]:.3f} in the last")
     for name, key, voices in (("new syllables", keys[2], VOICES), ("other voices", keys[3], NEW_VOICES)):
-        new_x, new_y = record(key, 400, voices)
+        new_x, new_y = record(key, options.syllables // 2, voices)
         accuracy = np.mean(metrics.accuracy(model(params, new_x), new_y))
         print(f"{name}, from {voices[0]:.0f} to {voices[1]:.0f} Hz: accuracy {accuracy:.3f}")
     if options.plot:

@@ -1,9 +1,9 @@
 """A map of handwritten digits: a variational autoencoder with a plane for its latent space.
 
-An encoder turns an image into a normal distribution in the plane, a decoder turns a place in the plane into the
-probability of each pixel. Both maximise a bound on the likelihood of the images: what the decoder says about an
-image, from a place drawn at random from its distribution, less the divergence of that distribution from the
-standard normal one. No label is shown. Yet the digits end up in regions of their own.
+An encoder turns an image into a normal distribution in the plane, a decoder turns a place in the plane into
+the probability of each pixel. Both maximise a bound on the likelihood of the images: what the decoder says
+about an image, from a place drawn at random from its distribution, less the divergence of that distribution
+from the standard normal one. No label is shown. Yet the digits end up in regions of their own.
 
 Kingma, Welling (2013), "Auto-encoding variational Bayes", arXiv:1312.6114.
 
@@ -94,10 +94,11 @@ def draw(params, images, labels, path):
     for digit in range(10):
         of_digit = places[labels == digit]
         left.plot(*of_digit.T, ".", color=colors[digit], markersize=2.5)
+        box = {"facecolor": "white", "edgecolor": colors[digit], "boxstyle": "circle,pad=0.15"}
+        center = {"ha": "center", "va": "center"}
         left.text(
-            *np.median(of_digit, axis=0), str(digit), fontsize=13, fontweight="bold", ha="center", va="center",
-            bbox={"facecolor": "white", "edgecolor": colors[digit], "boxstyle": "circle,pad=0.15"},
-        )  # fmt: skip
+            *np.median(of_digit, axis=0), str(digit), fontsize=13, fontweight="bold", bbox=box, **center
+        )
     left.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), xticks=[], yticks=[], aspect="equal")
 
     side = np.linspace(-2.4, 2.4, 9, dtype=np.float32)
@@ -128,7 +129,8 @@ def main(arguments=None):
 
     places, test_places = encode(params, images)[0], encode(params, test_images)[0]
     neighbours = KNeighborsClassifier(10).fit(places, labels)
-    print(f"accuracy of new images' ten neighbours in the plane: {neighbours.score(test_places, test_labels):.3f}")
+    accuracy = neighbours.score(test_places, test_labels)
+    print(f"accuracy of new images' ten neighbours in the plane: {accuracy:.3f}")
     if options.plot:
         draw(params, images, labels, IMAGE)
         print(f"wrote {IMAGE}")
