@@ -13,6 +13,7 @@ Run it with ``python examples/characters_transformer.py``; ``--help`` shows the 
 
 import argparse
 import pydoc_data.topics
+import textwrap
 import time
 from pathlib import Path
 
@@ -116,7 +117,8 @@ def draw(before, after, history, path):
     )
     for top, title, text, lines, color in parts:
         figure.text(0.03, top, title, va="top", fontsize=9, color="#0072b2")
-        shown = "\n".join(line[:46] for line in text.splitlines()[:lines])
+        rows = [row for line in text.splitlines() for row in textwrap.wrap(line, 46, drop_whitespace=False)]
+        shown = "\n".join(rows[:lines])
         figure.text(0.03, top - 0.08, shown, va="top", fontsize=9, family="monospace", color=color)
     figure.savefig(path, dpi=100)
     pyplot.close(figure)
@@ -127,7 +129,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: 0)")
     parser.add_argument("--steps", type=int, default=400, help="steps of training (default: 400)")
-    parser.add_argument("--length", type=int, default=400, help="characters to write (default: 400)")
+    parser.add_argument("--length", type=int, default=500, help="characters to write (default: 500)")
     parser.add_argument(
         "--plot", action=argparse.BooleanOptionalAction, default=False, help=f"whether to write {IMAGE.name}"
     )
