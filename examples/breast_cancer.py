@@ -19,9 +19,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_breast_cancer
 
-from funcdl import functional, losses, metrics, nn, optim, random
+from funcdl import datasets, functional, losses, metrics, nn, optim, random
 from transforms import grad, jit, scan, value_and_grad, vmap
 
 IMAGE = Path(__file__).parent.parent / "docs" / "images" / "breast_cancer.png"
@@ -34,8 +33,8 @@ model = nn.serial(nn.dense(32), nn.relu, nn.dense(32), nn.relu, nn.dense(1))
 
 def load():
     """Return features, float32 [569, 30], and labels: 1 for malignant."""
-    cancer = load_breast_cancer()
-    return cancer.data.astype(np.float32), (cancer.target == 0).astype(np.float32)
+    x, benign = datasets.breast_cancer()
+    return x, (1 - benign).astype(np.float32)
 
 
 def folds(key, examples):

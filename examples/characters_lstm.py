@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from funcdl import losses, nn, optim, random
+from funcdl import losses, nn, optim, random, text
 from transforms import jit, scan, value_and_grad
 
 IMAGE = Path(__file__).parent.parent / "docs" / "images" / "characters_lstm.png"
@@ -32,12 +32,12 @@ cell = nn.lstm_cell(WIDTH)
 
 
 def load():
-    """Return the characters that occur, and the text as indices into them, to train and to measure with."""
+    """Return the tokenizer, and the tokens of the text to train and to measure with, int32."""
     topics = pydoc_data.topics.topics
-    text = "\n".join(topics[name] for name in sorted(topics)).encode("ascii", "replace").decode()
-    characters, indices = np.unique(list(text), return_inverse=True)
-    cut = len(indices) * 9 // 10
-    return characters, indices[:cut].astype(np.int32), indices[cut:].astype(np.int32)
+    manual = "\n".join(topics[name] for name in sorted(topics)).encode("ascii", "replace").decode()
+    tokenizer = text.character_tokenizer(manual)
+    tokens = tokenizer.encode(manual)
+    return tokenizer, *np.split(tokens, [len(tokens) * 9 // 10])
 
 
 def init(key, vocabulary):
@@ -51,10 +51,10 @@ def init(key, vocabulary):
     }
 
 
-def read(params, indices, carry=None):
-    """Return the carry after reading indices, [batch, length], and logits of what follows each."""
+def read(params, tokens, carry=None):
+    """Return the carry after reading tokens, [batch, length], and logits of what follows each."""
     vocabulary = len(params["output"]["bias"])
-    x = nn.embedding(vocabulary, WIDTH)(params["embedding"], indices)
+    x = nn.embedding(vocabulary, WIDTH)(params["embedding"], tokens)
     carry, y = nn.unroll(cell, params["cell"], x, carry=carry)
     return carry, nn.dense(vocabulary)(params["output"], y)
 
@@ -65,7 +65,7 @@ def mean_loss(params, windows):
     return np.mean(losses.softmax_cross_entropy(logits, windows[:, 1:]))
 
 
-def train(params, text, held_out, key, steps):
+def train(params, tokens, held_out, key, steps):
     """Return the trained parameters, and the loss on held-out text after each block of steps."""
     optimizer = optim.chain(
         optim.clip_by_global_norm(1.0),
@@ -73,11 +73,11 @@ def train(params, text, held_out, key, steps):
     )
 
     @jit
-    def run(carry, text, keys):
+    def run(carry, tokens, keys):
         def step(carry, key):
             params, opt_state = carry
-            starts = random.randint(key, (BATCH_SIZE, 1), 0, len(text) - LENGTH)
-            windows = text[starts + np.arange(LENGTH + 1)]
+            starts = random.randint(key, (BATCH_SIZE, 1), 0, len(tokens) - LENGTH)
+            windows = tokens[starts + np.arange(LENGTH + 1)]
             loss, grads = value_and_grad(mean_loss)(params, windows)
             updates, opt_state = optimizer.update(grads, opt_state, params)
             return (optim.apply_updates(params, updates), opt_state), loss
@@ -90,7 +90,7 @@ def train(params, text, held_out, key, steps):
     carry, history, started = (params, optimizer.init(params)), [], time.perf_counter()
     for done in range(0, steps, BLOCK):
         keys = random.split(random.fold_in(key, done), min(BLOCK, steps - done))
-        carry, of_steps = run(carry, text, keys)
+        carry, of_steps = run(carry, tokens, keys)
         history.append((done + len(keys), np.mean(of_steps), measure(carry[0], strands)))
         seconds = time.perf_counter() - started
         print(f"{history[-1][0]:5} steps, {seconds:4.0f} s: {history[-1][1]:.3f} nats in training, "
@@ -115,10 +115,10 @@ def sample(params, prompt, key, length, temperature=0.8):
     return run(params, prompt, random.split(key, length))
 
 
-def entropies(text):
+def entropies(tokens):
     """Return what characters cost, in nats, to who knows how frequent they are; and to who knows pairs."""
-    pairs = np.zeros((np.max(text) + 1,) * 2)
-    np.add.at(pairs, (text[:-1], text[1:]), 1)
+    pairs = np.zeros((np.max(tokens) + 1,) * 2)
+    np.add.at(pairs, (tokens[:-1], tokens[1:]), 1)
 
     def entropy(counts):
         share = counts[counts > 0] / np.sum(counts)
@@ -128,13 +128,13 @@ def entropies(text):
     return alone, entropy(pairs) - alone
 
 
-def draw(history, text, path):
+def draw(history, tokens, path):
     """Draw the loss, beside what simpler knowledge costs."""
     from matplotlib import pyplot
 
     steps, in_training, held_out = np.transpose(history)
     figure, ax = pyplot.subplots(figsize=(4, 2.8), layout="constrained")
-    levels = zip(("frequencies of characters", "frequencies of pairs"), entropies(text), strict=True)
+    levels = zip(("frequencies of characters", "frequencies of pairs"), entropies(tokens), strict=True)
     for name, level in levels:
         ax.axhline(level, color="#909090", linestyle="--", linewidth=1)
         ax.text(steps[-1], level + 0.03, name, color="#606060", ha="right", fontsize=9)
@@ -159,20 +159,20 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     init_key, train_key, sample_key = random.split(random.key(options.seed), 3)
 
-    characters, text, held_out = load()
-    params = init(init_key, len(characters))
-    alone, pairs = entropies(text)
-    print(f"{len(text)} characters, {len(characters)} different ones; {alone:.2f} nats each by frequency,")
+    tokenizer, tokens, held_out = load()
+    params = init(init_key, len(tokenizer))
+    alone, pairs = entropies(tokens)
+    print(f"{len(tokens)} characters, {len(tokenizer)} different ones; {alone:.2f} nats each by frequency,")
     print(f"    {pairs:.2f} by the frequency of pairs")
 
     for moment in ("before", "after"):
         if moment == "after":
-            params, history = train(params, text, held_out, train_key, options.steps)
+            params, history = train(params, tokens, held_out, train_key, options.steps)
             print(f"held-out loss: {history[-1][2]:.3f} nats a character")
-        indices = sample(params, held_out[:LENGTH], sample_key, options.length)
-        print(f"--- what it writes {moment} training\n{''.join(characters[indices])}\n---")
+        written = tokenizer.decode(sample(params, held_out[:LENGTH], sample_key, options.length))
+        print(f"--- what it writes {moment} training\n{written}\n---")
     if options.plot:
-        draw(history, text, IMAGE)
+        draw(history, tokens, IMAGE)
         print(f"wrote {IMAGE}")
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from funcdl import losses, nn, optim, random
+from funcdl import losses, nn, optim, random, text
 from transforms import jit, scan, tree, value_and_grad
 
 IMAGE = Path(__file__).parent.parent / "docs" / "images" / "characters_transformer.png"
@@ -32,16 +32,16 @@ BLOCK = 50  # steps in a compiled program
 
 
 def load():
-    """Return the characters that occur, and the text as indices into them, to train and to measure with."""
+    """Return the tokenizer, and the tokens of the text to train and to measure with, int32."""
     topics = pydoc_data.topics.topics
-    text = "\n".join(topics[name] for name in sorted(topics)).encode("ascii", "replace").decode()
-    characters, indices = np.unique(list(text), return_inverse=True)
-    cut = len(indices) * 9 // 10
-    return characters, indices[:cut].astype(np.int32), indices[cut:].astype(np.int32)
+    manual = "\n".join(topics[name] for name in sorted(topics)).encode("ascii", "replace").decode()
+    tokenizer = text.character_tokenizer(manual)
+    tokens = tokenizer.encode(manual)
+    return tokenizer, *np.split(tokens, [len(tokens) * 9 // 10])
 
 
 def make_model(vocabulary):
-    """Return the layers from indices, [batch, length], to logits of the next, [batch, length, vocabulary]."""
+    """Return the layers from tokens, [batch, length], to logits of the next, [batch, length, vocabulary]."""
     block = nn.encoder_block(nn.self_attention(4, causal=True, rotary=True), 4 * WIDTH)
     return nn.serial(
         nn.embedding(vocabulary, WIDTH), block, block, block, nn.layer_norm(), nn.dense(vocabulary)
@@ -54,7 +54,7 @@ def mean_loss(model, params, windows):
     return np.mean(losses.softmax_cross_entropy(logits, windows[:, 1:]))
 
 
-def train(model, params, text, held_out, key, steps):
+def train(model, params, tokens, held_out, key, steps):
     """Return the trained parameters, and the loss on held-out text after each block of steps."""
     optimizer = optim.chain(
         optim.clip_by_global_norm(1.0),
@@ -64,11 +64,11 @@ def train(model, params, text, held_out, key, steps):
     )
 
     @jit
-    def run(carry, text, keys):
+    def run(carry, tokens, keys):
         def step(carry, key):
             params, opt_state = carry
-            starts = random.randint(key, (BATCH_SIZE, 1), 0, len(text) - CONTEXT)
-            windows = text[starts + np.arange(CONTEXT + 1)]
+            starts = random.randint(key, (BATCH_SIZE, 1), 0, len(tokens) - CONTEXT)
+            windows = tokens[starts + np.arange(CONTEXT + 1)]
             loss, grads = value_and_grad(lambda params: mean_loss(model, params, windows))(params)
             updates, opt_state = optimizer.update(grads, opt_state, params)
             return (optim.apply_updates(params, updates), opt_state), loss
@@ -81,7 +81,7 @@ def train(model, params, text, held_out, key, steps):
     carry, history, started = (params, optimizer.init(params)), [], time.perf_counter()
     for done in range(0, steps, BLOCK):
         keys = random.split(random.fold_in(key, done), min(BLOCK, steps - done))
-        carry, of_steps = run(carry, text, keys)
+        carry, of_steps = run(carry, tokens, keys)
         # A quarter of what is held out will do on the way.
         history.append((done + len(keys), float(measure(carry[0], held_out[::4]))))
         seconds = time.perf_counter() - started
@@ -91,7 +91,7 @@ def train(model, params, text, held_out, key, steps):
 
 
 def sample(model, params, prompt, key, length, temperature=0.8):
-    """Return a continuation of a prompt of CONTEXT indices, drawn character by character."""
+    """Return a continuation of a prompt of CONTEXT tokens, drawn character by character."""
 
     @jit
     def run(params, prompt, keys):
@@ -115,9 +115,11 @@ def draw(before, after, history, path):
         (0.97, "before:", before, 2, "#909090"),
         (0.70, f"after {steps} steps, {nats:.2f} nats a character:", after, 8, "#202020"),
     )
-    for top, title, text, lines, color in parts:
+    for top, title, written, lines, color in parts:
         figure.text(0.03, top, title, va="top", fontsize=9, color="#0072b2")
-        rows = [row for line in text.splitlines() for row in textwrap.wrap(line, 46, drop_whitespace=False)]
+        rows = [
+            row for line in written.splitlines() for row in textwrap.wrap(line, 46, drop_whitespace=False)
+        ]
         shown = "\n".join(rows[:lines])
         figure.text(0.03, top - 0.08, shown, va="top", fontsize=9, family="monospace", color=color)
     figure.savefig(path, dpi=100)
@@ -136,20 +138,19 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     init_key, train_key, sample_key = random.split(random.key(options.seed), 3)
 
-    characters, text, held_out = load()
-    model = make_model(len(characters))
-    params, _ = model.init(init_key, text[None, :CONTEXT])
+    tokenizer, tokens, held_out = load()
+    model = make_model(len(tokenizer))
+    params, _ = model.init(init_key, tokens[None, :CONTEXT])
     size = sum(leaf.size for leaf in tree.leaves(params))
-    print(f"{len(text)} characters, {len(characters)} different ones; {size} parameters")
+    print(f"{len(tokens)} characters, {len(tokenizer)} different ones; {size} parameters")
 
     prompt = held_out[:CONTEXT]
     written = []
     for moment in ("before", "after"):
         if moment == "after":
-            params, history, loss = train(model, params, text, held_out, train_key, options.steps)
+            params, history, loss = train(model, params, tokens, held_out, train_key, options.steps)
             print(f"held-out loss: {loss:.3f} nats a character")
-        indices = sample(model, params, prompt, sample_key, options.length)
-        written.append("".join(characters[indices]))
+        written.append(tokenizer.decode(sample(model, params, prompt, sample_key, options.length)))
         print(f"--- what it writes {moment} training\n{written[-1]}\n---")
     if options.plot:
         draw(*written, history, IMAGE)

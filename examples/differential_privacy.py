@@ -27,9 +27,8 @@ from pathlib import Path
 
 import numpy as np
 from scipy.special import gammaln, logsumexp
-from sklearn.datasets import load_digits
 
-from funcdl import data, losses, metrics, nn, optim, random
+from funcdl import data, datasets, losses, metrics, nn, optim, random
 from transforms import grad, jit, scan, tree, vmap
 
 IMAGE = Path(__file__).parent.parent / "docs" / "images" / "differential_privacy.png"
@@ -46,8 +45,8 @@ model = nn.serial(nn.dense(32), nn.tanh, nn.dense(10))
 
 def load(key):
     """Return images, float32 [n, 64] in [0, 1], and labels, to train with and to test with."""
-    digits = load_digits()
-    return data.train_test_split(((digits.data / 16).astype(np.float32), digits.target), 0.2, key=key)
+    images, labels = datasets.digits()
+    return data.train_test_split((np.reshape(images, (-1, 64)), labels), 0.2, key=key)
 
 
 def example_loss(params, image, label, present):

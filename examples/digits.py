@@ -14,9 +14,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_digits
 
-from funcdl import data, functional, losses, metrics, nn, optim, random
+from funcdl import augment, data, datasets, functional, losses, metrics, nn, optim, random
 from transforms import jit, scan, value_and_grad, vmap
 
 IMAGE = Path(__file__).parent.parent / "docs" / "images" / "digits.png"
@@ -43,12 +42,10 @@ model = nn.serial(
 
 def load(key):
     """Return images, float32 [n, 8, 8, 1] in [0, 1], and labels, to train with and to test with."""
-    digits = load_digits()
-    images = (digits.images[..., None] / 16).astype(np.float32)
-    return data.train_test_split((images, digits.target), 0.2, key=key)
+    return data.train_test_split(datasets.digits(), 0.2, key=key)
 
 
-def augment(key, image):
+def distort(key, image):
     """Move, turn and stretch an image a little, at random."""
     shift_key, turn_key, stretch_key = random.split(key, 3)
     shift = random.uniform(shift_key, (2,), minval=-0.5, maxval=0.5)
@@ -56,14 +53,12 @@ def augment(key, image):
     stretch = random.uniform(stretch_key, (2,), minval=0.92, maxval=1.08)
     cos, sin = np.cos(angle), np.sin(angle)
 
-    rows, columns = np.indices((8, 8), np.float32).reshape(2, 64)
-    row, column = (rows - 3.5) * stretch[0], (columns - 3.5) * stretch[1]
-    # Where in the image each new pixel comes from. It is a mean of the four around, weighed by nearness.
-    from_row = cos * row - sin * column + 3.5 + shift[0]
-    from_column = sin * row + cos * column + 3.5 + shift[1]
-    near_row = np.maximum(0, 1 - np.abs(from_row[:, None] - rows))
-    near_column = np.maximum(0, 1 - np.abs(from_column[:, None] - columns))
-    return np.reshape((near_row * near_column) @ np.ravel(image), (8, 8, 1))
+    rows, columns = np.indices((8, 8), np.float32) - 3.5
+    rows, columns = rows * stretch[0], columns * stretch[1]
+    # Where in the image each new pixel comes from.
+    from_row = cos * rows - sin * columns + 3.5 + shift[0]
+    from_column = sin * rows + cos * columns + 3.5 + shift[1]
+    return augment.bilinear(image, from_row, from_column)
 
 
 def train(key, images, labels, epochs):
@@ -79,7 +74,7 @@ def train(key, images, labels, epochs):
     def epoch(carry, key, images, labels):
         order_key, augment_key, dropout_key = random.split(key, 3)
         rows = random.permutation(order_key, len(images))[: batches * BATCH_SIZE]
-        seen = vmap(augment)(random.split(augment_key, len(rows)), images[rows])
+        seen = vmap(distort)(random.split(augment_key, len(rows)), images[rows])
 
         def step(carry, batch):
             params, opt_state = carry

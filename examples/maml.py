@@ -88,12 +88,12 @@ def losses_while_adapting(params, key, tasks=500, steps=10):
 
     def follow(task):
         shown, judged = task
-        measured = [loss(params, judged)]
-        adapted = params
-        for _ in range(steps):
-            adapted = adapt(adapted, shown)
-            measured.append(loss(adapted, judged))
-        return np.stack(measured)
+
+        def step(params, _):
+            return adapt(params, shown), loss(params, judged)
+
+        _, measured = scan(step, params, length=steps + 1)
+        return measured
 
     return np.mean(jit(vmap(follow))(vmap(sample_task)(random.split(key, tasks))), axis=0)
 

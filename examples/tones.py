@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import transforms
-from funcdl import losses, metrics, nn, optim, random
+from funcdl import audio, losses, metrics, nn, optim, random
 from transforms import at, jit, scan, value_and_grad
 
 IMAGE = Path(__file__).parent.parent / "docs" / "images" / "tones.png"
@@ -87,11 +87,9 @@ def speak(key, voices):
 
 def spectrogram(sound):
     """Return the logarithm of the short-time power below 2 kHz, scaled; float32 [frames, bins, 1]."""
-    frames = np.arange(0, LENGTH - FRAME + 1, HOP)[:, None] + np.arange(FRAME)
-    window = np.hanning(FRAME).astype(np.float32)
-    spectrum = np.fft.rfft(sound[frames] * window)[:, :BINS]
-    power = np.log(1e-3 + spectrum.real**2 + spectrum.imag**2)
-    return ((power - np.mean(power)) / np.std(power))[..., None].astype(np.float32)
+    power = audio.spectrogram(sound, FRAME, hop=HOP, center=False)[:, :BINS]
+    level = np.log(1e-3 + power)
+    return ((level - np.mean(level)) / np.std(level))[..., None]
 
 
 def record(key, count, voices):

@@ -14,10 +14,9 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 
-from funcdl import data, nn, optim, random
+from funcdl import data, datasets, nn, optim, random
 from transforms import jit, scan, value_and_grad
 
 IMAGE = Path(__file__).parent.parent / "docs" / "images" / "variational_autoencoder.png"
@@ -31,8 +30,8 @@ decoder = nn.serial(nn.dense(128), nn.relu, nn.dense(256), nn.relu, nn.dense(64)
 
 def load(key):
     """Return images, float32 [n, 64] in [0, 1], and labels, to train with and to test with."""
-    digits = load_digits()
-    return data.train_test_split(((digits.data / 16).astype(np.float32), digits.target), 0.2, key=key)
+    images, labels = datasets.digits()
+    return data.train_test_split((np.reshape(images, (-1, 64)), labels), 0.2, key=key)
 
 
 def encode(params, images):

@@ -38,8 +38,8 @@ def test_it_runs_and_draws(name, tmp_path, monkeypatch, capsys):
     assert usual == EXAMPLES.parent / "docs" / "images" / image.name
     monkeypatch.setattr(load(name), "IMAGE", image)
     if name.startswith("characters"):  # measuring takes as long as the text is
-        characters, text, held_out = load(name).load()
-        monkeypatch.setattr(load(name), "load", lambda: (characters, text[:20_000], held_out[:2_000]))
+        tokenizer, tokens, held_out = load(name).load()
+        monkeypatch.setattr(load(name), "load", lambda: (tokenizer, tokens[:20_000], held_out[:2_000]))
     output = run(name, [*BRIEF[name], "--plot"], capsys)
     assert f"wrote {image}" in output
     assert image.read_bytes().startswith(b"\x89PNG")

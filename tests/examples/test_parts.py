@@ -179,7 +179,7 @@ def test_an_image_is_moved_as_scipy_moves_it(monkeypatch):
     draws = iter([np.float32([0.3, -0.4]), np.float32(0.1), np.float32([1.05, 0.95])])
     monkeypatch.setattr(example.random, "uniform", lambda *args, **options: next(draws))
     image = np.random.default_rng(0).random((8, 8, 1)).astype(np.float32)
-    ours = example.augment(random.key(0), image)
+    ours = example.distort(random.key(0), image)
     turn = np.array([[np.cos(0.1), -np.sin(0.1)], [np.sin(0.1), np.cos(0.1)]]) @ np.diag([1.05, 0.95])
     # About the centre of the image, which two pixels of padding move.
     offset = np.array([3.8, 3.1]) - turn @ [3.5, 3.5]

@@ -35,9 +35,8 @@ def test_characters(name, capsys):
     before, after = (output.split(f"what it writes {moment} training\n")[1].split("\n---")[0] for moment in
                      ("before", "after"))  # fmt: skip
     # Words of the manual's: far more of what it writes than before.
-    _, text, _ = load(name).load()
-    characters = load(name).load()[0]
-    words = set("".join(characters[text]).split())
+    tokenizer, tokens, _ = load(name).load()
+    words = set(tokenizer.decode(tokens).split())
     known = [np.mean([word in words for word in written.split()]) for written in (before, after)]
     assert known[0] < 0.2
     assert known[1] > 0.5
