@@ -85,12 +85,20 @@ class Jitted:
         self._shardings = shardings
         self._cache = ProgramCache(f, "jit", static_argnums, static_argnames)
         self._executables: dict[Program, Callable[..., Any]] = {}
+        self._attempts: dict[Program, Callable[[list[Any]], Sequence[Any] | None]] = {}
         self._bound: dict[int, tuple[weakref.ref[Any], Jitted]] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program for the types of these arguments; trace and compile it if it is the first time."""
         if are_checked():
             return run_in_the_open(self._function, args, kwargs)
+        probable = self._cache.probable(args, kwargs)
+        if probable is not None:
+            traced, leaves = probable
+            attempt = self._attempts.get(traced.program)
+            results = None if attempt is None else attempt(leaves)
+            if results is not None:
+                return traced.structure.unflatten(results)
         traced, leaves = self._cache.look_up(args, kwargs)
         executable = self._executables.get(traced.program)
         if executable is not None and PLAIN.issuperset(map(type, leaves)):
@@ -109,6 +117,11 @@ class Jitted:
         executable = traced.program.compiled(self._backend)
         if not (are_checked() or traced.program.has_effect):
             self._executables[traced.program] = executable
+            attempt = getattr(
+                executable, "attempt", None
+            )  # of backends that see themselves what they are given
+            if attempt is not None:
+                self._attempts[traced.program] = attempt
         return executable(*map(as_operand, leaves))  # type: ignore[no-any-return]
 
     def _on_device(self, traced: Traced, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -189,6 +202,7 @@ class Jitted:
         """Forget all programs."""
         self._cache.clear()
         self._executables.clear()
+        self._attempts.clear()
 
 
 class _Bound:

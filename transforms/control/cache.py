@@ -52,11 +52,14 @@ class _Guess(NamedTuple):
 
     def leaves(self, x: Any) -> list[Any] | None:
         """Return the leaves of a tree; None unless they are arrays and numbers in this structure."""
+        leaves = self.candidates(x)
+        return leaves if leaves is not None and PLAIN.issuperset(map(type, leaves)) else None
+
+    def candidates(self, x: Any) -> list[Any] | None:
+        """Return what stands in a tree where this structure has leaves; None if it has other nodes above them."""
         try:
             leaves: list[Any] = self.structure.flatten_up_to(x)
         except ValueError:
-            return None
-        if not PLAIN.issuperset(map(type, leaves)):
             return None
         for keys in self.dicts:  # which optree takes for equal to their subclasses
             node = x
@@ -157,6 +160,17 @@ class ProgramCache:
         if statics is None and not traced.captured:
             self._last = _Last(structure, [x.shape for x in leaves], [x.dtype for x in leaves], traced)
         return traced, leaves
+
+    def probable(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Traced, list[Any]] | None:
+        """Return the program of the call before, and what these arguments have where it has leaves.
+
+        Whether the types fit is for the caller to see. None if the structure differs, or is not all there is.
+        """
+        last, guess = self._last, self._guess
+        if last is None or guess is None or guess.structure is not last.structure:
+            return None
+        leaves = guess.candidates((args, kwargs))
+        return None if leaves is None else (last.traced, leaves)
 
     def _known(self, leaves: list[Any], structure: tree.Structure, signature: Any, statics: Any) -> Traced:
         traced = self._programs.get((structure, signature, statics))

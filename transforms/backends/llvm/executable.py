@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from transforms.backends.llvm.instance import Instance, host_results, native_results
 from transforms.backends.llvm.machine import Code
@@ -37,14 +38,28 @@ class NativeExecutable:
 
     def __call__(self, *inputs: Array) -> Sequence[Array]:
         """Run the program; what it returns is read-only."""
-        try:
-            instance = self._idle.pop()
-        except IndexError:
-            instance = Instance(self.schedule, self.layout, self._code, self._parts)
+        instance = self._instance()
         try:
             return instance.run(inputs)
         finally:
             self._idle.append(instance)
+
+    def attempt(self, inputs: list[Any]) -> list[Array] | None:
+        """Run the program on anything; None if that is not arrays and scalars of just its inputs' types.
+
+        To find that out takes less time here than in Python.
+        """
+        instance = self._instance()
+        try:
+            return instance.attempt(inputs)
+        finally:
+            self._idle.append(instance)
+
+    def _instance(self) -> Instance:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return Instance(self.schedule, self.layout, self._code, self._parts)
 
     def source(self) -> str:
         """Return the schedule, and the LLVM module that was made of it."""

@@ -11,11 +11,11 @@ import numpy as np
 from transforms.backends.llvm.machine import Code
 from transforms.backends.llvm.memory import ALIGNMENT
 from transforms.backends.llvm.module import Layout
-from transforms.backends.llvm.objects import DONE, ITEMS, KEPT, UNUSUAL, Results, pointer, prepare_function
-from transforms.backends.llvm.steps import DType, HostCall, Region, Schedule
+from transforms.backends.llvm.objects import DONE, KEPT, UNUSUAL, Results, pointer, prepare_function
+from transforms.backends.llvm.steps import HostCall, Region, Schedule
 from transforms.backends.llvm.views import is_contiguous
 from transforms.graph.ir import Variable
-from transforms.types import Array
+from transforms.types import Array, ArrayType
 
 _ARENA = 0
 
@@ -57,7 +57,9 @@ class Instance:
         }
         self._point(list(self.arrays), list(self.arrays.values()))
         self.given = {*self.arrays, *schedule.inputs}
-        self.input_dtypes = [x.type.dtype for x in schedule.inputs]
+        self.input_types = [x.type for x in schedule.inputs]
+        lengths = [n for x in self.input_types for n in x.shape]
+        self.lengths = (ctypes.c_int64 * len(lengths))(*lengths)
         self.written = native_results(schedule)
         shapes = {x[0]: x[1] for x in reversed(schedule.outputs) if isinstance(x, tuple)}
         self.control, first = _control(self, schedule)
@@ -69,22 +71,30 @@ class Instance:
         self.is_plain = outputs == self.written and not any(isinstance(part, HostCall) for part in parts)
         self.scalars = [i for i, x in enumerate(self.written) if not shapes[x]]
 
-    def run(self, inputs: tuple[Array, ...]) -> Sequence[Array]:
+    def attempt(self, inputs: list[Any]) -> list[Array] | None:
+        """Run the program if all inputs are contiguous arrays and scalars of its types; else return None."""
+        code = self.prepare(id(inputs), self.control_address)
+        return None if code == UNUSUAL else self._run(inputs, code)
+
+    def run(self, inputs: Sequence[Any]) -> list[Array]:
         """Run the program on arrays or numbers of the types of its inputs."""
-        code = self.prepare(id(inputs) + ITEMS, self.control_address)
+        arrays = [*inputs]
+        code = self.prepare(id(arrays), self.control_address)
         if code == UNUSUAL:
-            inputs = tuple(map(_array, inputs, self.input_dtypes))
-            shown = tuple(
-                _NOTHING if d.kind == "O" else x for x, d in zip(inputs, self.input_dtypes, strict=True)
-            )
-            code = self.prepare(id(shown) + ITEMS, self.control_address)
-            if code == UNUSUAL:
-                self._point(self.schedule.inputs, shown)
+            arrays = [*map(_array, inputs, self.input_types)]
+            code = self.prepare(id(arrays), self.control_address)
+        if code == UNUSUAL:  # objects, which only NumPy takes, or dtypes that are equal but not the same
+            self.results.forget()
+            numeric = [i for i, t in enumerate(self.input_types) if t.dtype.kind != "O"]
+            self._point([self.schedule.inputs[i] for i in numeric], [arrays[i] for i in numeric])
+        return self._run(arrays, code)
+
+    def _run(self, inputs: list[Any], code: int) -> list[Array]:
         written = self.results.pick()
         if code != DONE:
             self._point(self.written, written)
         if not self.is_plain:
-            arrays = map(_array, inputs, self.input_dtypes)
+            arrays = map(_array, inputs, self.input_types)
             self.arrays.update(zip(self.schedule.inputs, arrays, strict=True))
             self.arrays.update(zip(self.written, written, strict=True))
         for part in self.parts:
@@ -157,23 +167,35 @@ class Instance:
         return array.item() if numbers.weak is not None and not operand.shape else array
 
 
-_NOTHING = np.empty(1)  # stands where an argument is that only NumPy takes
-
-
 def _control(instance: Instance, schedule: Schedule) -> tuple[Any, int]:
     """Return what `prepare` reads, and where in it the arrays of the results are."""
     slots, inputs, written = instance.layout.slots, schedule.inputs, instance.written
     first = [slots[x[0]] if x else 0 for x in (inputs, written)]
     head = [len(inputs), len(written), instance.address, *first, id(np.ndarray)]
-    scalars = [id(x.weak) if x.weak is float else id(x.type.dtype.type) for x in inputs]
+    records = []
+    place = ctypes.addressof(instance.lengths)
+    for x in inputs:
+        shape, dtype = x.type
+        # A number stands for itself, and an array is what no number can be.
+        types = (id(x.weak), 0) if x.weak is not None else (0 if shape else id(dtype.type), id(dtype))
+        # Of Python's numbers only the float has its value where NumPy's scalars have theirs.
+        records += [*(types if x.weak in (None, float) else (0, 0)), len(shape), place]
+        place += 8 * len(shape)
     pools = [0, *(0,) * KEPT, -1] * len(written)
-    numbers = [*head, *scalars, *pools]
-    return (ctypes.c_int64 * len(numbers))(*numbers), len(head) + len(scalars)
+    numbers = [*head, *records, *pools]
+    return (ctypes.c_int64 * len(numbers))(*numbers), len(head) + len(records)
 
 
-def _array(x: Any, dtype: DType) -> Any:
-    """Return a value as a contiguous array; what is typed as objects may be anything, and stays so."""
-    return x if dtype.kind == "O" else np.require(x, dtype, ["C", "A"])
+def _array(x: Any, array_type: ArrayType) -> Any:
+    """Return a value as a contiguous array of a dtype that NumPy has one object for.
+
+    What is typed as objects may be anything, and stays as it is.
+    """
+    dtype = array_type.dtype
+    if dtype.kind == "O":
+        return x
+    array = np.require(x, dtype, ["C", "A"])
+    return array if array.dtype is dtype else array.view(dtype)
 
 
 def _strided(base: Array, offset: int, region: Region) -> Array:
@@ -193,6 +215,6 @@ def _strided(base: Array, offset: int, region: Region) -> Array:
 
 def _own(result: Any, variable: Variable) -> Array:
     """Return a result as a contiguous array of its own; a view may be of memory that is used again."""
-    array = _array(result, variable.type.dtype)
+    array = _array(result, variable.type)
     is_shared = isinstance(array, np.ndarray) and (array.base is not None or not array.flags.writeable)
     return array.copy() if is_shared else array

@@ -17,29 +17,31 @@ from llvmlite import binding
 
 from transforms.backends.llvm.processor import host_processor, initialize
 
-READY = 0x0001 | 0x0100
-"""NumPy's flags of contiguous and aligned arrays."""
-
-ITEMS = tuple.__basicsize__
-"""Where a tuple has its items."""
-
 KEPT = 8
 """How many arrays are kept for each result."""
 
 # Fields of an object, and of NumPy's array, whose layout is part of its binary interface.
 _TYPE = ctypes.sizeof(ctypes.c_void_p)
 _HEAD = object.__basicsize__
-_FLAGS = _HEAD + 6 * ctypes.sizeof(ctypes.c_void_p)
+_ITEMS = _HEAD + _TYPE  # of a list
+_RANK, _LENGTHS, _DTYPE, _FLAGS = (_HEAD + _TYPE * k for k in (1, 2, 5, 6))
+_READY = 0x0001 | 0x0100  # NumPy's flags of contiguous and aligned arrays
+
+RECORD = 4
+"""How many numbers `prepare` reads of each input: the types of its scalars and its elements, and its shape."""
 
 # What `prepare` returns.
 DONE, UNUSUAL, NONE_FREE = 0, 1, 2
 
 _MODULE = f"""
-; control: number of inputs, number of results, address of the table of pointers, slot of the first input,
-; slot of the first result, address of ndarray; then for each input the address of the type of its scalars,
-; and for each result the number of arrays, room for {KEPT} of them, and the place of the one that is picked.
-define i64 @prepare(ptr %items, ptr %control) {{
+; inputs: a list. control: number of inputs, number of results, address of the table of pointers, slot of the first
+; input, slot of the first result, address of ndarray; then for each input the addresses of the type of its scalars
+; and of its dtype, the number of its axes, and the address of their lengths; and for each result the number of
+; arrays, room for {KEPT} of them, and the place of the one that is picked.
+define i64 @prepare(ptr %list, ptr %control) {{
 entry:
+  %il = getelementptr i8, ptr %list, i64 {_ITEMS}
+  %items = load ptr, ptr %il
   %inputs = load i64, ptr %control
   %p1 = getelementptr i64, ptr %control, i64 1
   %results = load i64, ptr %p1
@@ -51,14 +53,17 @@ entry:
   %start = load i64, ptr %p4
   %p5 = getelementptr i64, ptr %control, i64 5
   %ndarray = load i64, ptr %p5
-  %scalars = getelementptr i64, ptr %control, i64 6
-  %pools = getelementptr i64, ptr %scalars, i64 %inputs
+  %records = getelementptr i64, ptr %control, i64 6
+  %words = mul i64 %inputs, {RECORD}
+  %pools = getelementptr i64, ptr %records, i64 %words
   %some = icmp ne i64 %inputs, 0
   br i1 %some, label %input, label %outputs
 input:
   %i = phi i64 [0, %entry], [%i2, %stored]
   %ip = getelementptr ptr, ptr %items, i64 %i
   %object = load ptr, ptr %ip
+  %ro0 = mul i64 %i, {RECORD}
+  %record = getelementptr i64, ptr %records, i64 %ro0
   %tp = getelementptr i8, ptr %object, i64 {_TYPE}
   %type = load i64, ptr %tp
   %value = getelementptr i8, ptr %object, i64 {_HEAD}
@@ -67,19 +72,49 @@ input:
 array:
   %fp = getelementptr i8, ptr %object, i64 {_FLAGS}
   %flags = load i32, ptr %fp
-  %both = and i32 %flags, {READY}
-  %ready = icmp eq i32 %both, {READY}
+  %both = and i32 %flags, {_READY}
+  %ready = icmp eq i32 %both, {_READY}
+  %dp = getelementptr i8, ptr %object, i64 {_DTYPE}
+  %dtype = load i64, ptr %dp
+  %wp = getelementptr i64, ptr %record, i64 1
+  %wanteddtype = load i64, ptr %wp
+  %samedtype = icmp eq i64 %dtype, %wanteddtype
+  %rp = getelementptr i8, ptr %object, i64 {_RANK}
+  %rank32 = load i32, ptr %rp
+  %rank = zext i32 %rank32 to i64
+  %wrp = getelementptr i64, ptr %record, i64 2
+  %wantedrank = load i64, ptr %wrp
+  %samerank = icmp eq i64 %rank, %wantedrank
+  %ok1 = and i1 %ready, %samedtype
+  %ok = and i1 %ok1, %samerank
   %data = load ptr, ptr %value
-  br i1 %ready, label %stored, label %unusual
+  %lp = getelementptr i8, ptr %object, i64 {_LENGTHS}
+  %lengths = load ptr, ptr %lp
+  %wlp = getelementptr i64, ptr %record, i64 3
+  %wantedlengths = load ptr, ptr %wlp
+  br i1 %ok, label %axes, label %unusual
+axes:
+  %axis = phi i64 [0, %array], [%axis2, %same]
+  %within0 = icmp ult i64 %axis, %rank
+  br i1 %within0, label %length, label %stored
+length:
+  %l1p = getelementptr i64, ptr %lengths, i64 %axis
+  %l1 = load i64, ptr %l1p
+  %l2p = getelementptr i64, ptr %wantedlengths, i64 %axis
+  %l2 = load i64, ptr %l2p
+  %samelength = icmp eq i64 %l1, %l2
+  br i1 %samelength, label %same, label %unusual
+same:
+  %axis2 = add i64 %axis, 1
+  br label %axes
 scalar:
-  %sp = getelementptr i64, ptr %scalars, i64 %i
-  %wanted = load i64, ptr %sp
+  %wanted = load i64, ptr %record
   %fits = icmp eq i64 %type, %wanted
   br i1 %fits, label %stored, label %unusual
 unusual:
   ret i64 {UNUSUAL}
 stored:
-  %address = phi ptr [%data, %array], [%value, %scalar]
+  %address = phi ptr [%data, %axes], [%value, %scalar]
   %is = add i64 %first, %i
   %it = getelementptr ptr, ptr %table, i64 %is
   store ptr %address, ptr %it
@@ -152,14 +187,19 @@ def _compiled() -> Any:
 
 def _layout_is_known() -> bool:
     """Say whether objects and arrays are laid out as `prepare` expects; not in a build without the lock."""
-    array = np.arange(3.0)
+    array = np.zeros((3, 5))
+    items = [array]
     read = ctypes.c_int64.from_address
     return (
         getattr(sys, "_is_gil_enabled", lambda: True)()
         and _HEAD == 2 * _TYPE
         and read(id(array) + _TYPE).value == id(np.ndarray)
         and read(id(array) + _HEAD).value == array.ctypes.data
+        and read(read(id(items) + _ITEMS).value).value == id(array)
         and ctypes.c_int32.from_address(id(array) + _FLAGS).value == array.flags.num
+        and ctypes.c_int32.from_address(id(array) + _RANK).value == 2
+        and read(read(id(array) + _LENGTHS).value + 8).value == 5
+        and read(id(array) + _DTYPE).value == id(array.dtype)
         and ctypes.c_double.from_address(id(np.float64(1.5)) + _HEAD).value == 1.5
     )
 
@@ -167,7 +207,7 @@ def _layout_is_known() -> bool:
 @functools.cache
 def prepare_function() -> Any:
     """Return `prepare` as a function of two addresses; where it knows no objects, one that never succeeds."""
-    return _compiled()[0] if _layout_is_known() else lambda items, control: UNUSUAL
+    return _compiled()[0] if _layout_is_known() else lambda inputs, control: UNUSUAL
 
 
 def pointer(array: Any) -> int:
@@ -196,6 +236,11 @@ class Results:
             arrays[k] if k >= 0 else self._make(result, arrays)
             for result, (k, arrays) in enumerate(zip(places, self.arrays, strict=True))
         ]
+
+    def forget(self) -> None:
+        """Note that none is picked, where `prepare` has not come to it."""
+        for result in range(len(self.arrays)):
+            self._control[self._first + result * (KEPT + 2) + KEPT + 1] = -1
 
     def _make(self, result: int, arrays: list[Any]) -> Any:
         array = np.empty(*self._shapes[result])
