@@ -190,6 +190,28 @@ class Jitted:
         traced, _ = self._cache.look_up(args, kwargs)
         return Lowered(traced.program, self._backend)
 
+    def profile(self, *args: Any, calls: int = 10, **kwargs: Any) -> str:
+        """Return a table of the time that each step of the native program takes, the longest first.
+
+        Beside each time stand the bytes and the operations a second; the first lines say what this machine
+        can do at most.
+
+        Args:
+            *args: arguments of the function, whose leaves are arrays.
+            calls: how often to run the program; of each step the shortest time counts.
+            **kwargs: further arguments.
+
+        Raises:
+            ValueError: the backend is another one than "llvm".
+        """
+        traced, leaves = self._cache.look_up(args, kwargs)
+        executable = traced.program.compiled(self._backend)
+        if not hasattr(executable, "profile"):
+            remedy = "use jit(f, backend='llvm')"
+            raise ValueError(message("profile", "the backend", "be 'llvm'", repr(self._backend), remedy))
+        table: str = executable.profile(*leaves, calls=calls)
+        return table
+
     def explain(self) -> str:
         """Return why the function was traced each time that it was."""
         return "\n".join(self._cache.reasons) or f"{self.__name__}: not traced yet"

@@ -56,7 +56,7 @@ class _Guess(NamedTuple):
         return leaves if leaves is not None and PLAIN.issuperset(map(type, leaves)) else None
 
     def candidates(self, x: Any) -> list[Any] | None:
-        """Return what stands in a tree where this structure has leaves; None if it has other nodes above them."""
+        """Return what stands in a tree where this structure has leaves; None if other nodes are above."""
         try:
             leaves: list[Any] = self.structure.flatten_up_to(x)
         except ValueError:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from transforms.backends.llvm.instance import Instance, host_results, native_results
 from transforms.backends.llvm.machine import Code
@@ -14,6 +18,7 @@ from transforms.backends.llvm.schedule import make_schedule
 from transforms.backends.llvm.steps import Schedule, show
 from transforms.backends.llvm.threads import get_threads
 from transforms.graph.ir import Graph, Variable
+from transforms.graph.stage import stage_flat
 from transforms.types import Array
 
 
@@ -34,7 +39,8 @@ class NativeExecutable:
         written = write_module(self.schedule, self.layout, timed=True)
         code = Code(written.modules)
         instance = Instance(self.schedule, self.layout, code, code.parts(written))
-        return profile(written.timed, code.address("cycles"), code.stamp, lambda: instance.run(inputs), calls)
+        address, call = code.address("cycles"), functools.partial(instance.run, inputs)
+        return profile(written.timed, address, code.stamp, call, calls, _ceilings())
 
     def __call__(self, *inputs: Array) -> Sequence[Array]:
         """Run the program; what it returns is read-only."""
@@ -70,6 +76,29 @@ class NativeExecutable:
 def compile_graph(graph: Graph) -> NativeExecutable:
     """Compile a graph."""
     return NativeExecutable(graph)
+
+
+@functools.cache
+def _ceilings() -> tuple[float, float]:
+    """Measure the bytes a second that go through memory, and the operations a second of a large product."""
+    square = np.ones((1024, 1024), np.float32)
+    long = np.ones(1 << 24, np.float32)
+    copy = NativeExecutable(stage_flat(lambda x: [x * 2.0], [long]))
+    product = NativeExecutable(stage_flat(lambda x, y: [x @ y], [square, square]))
+    return (
+        2 * long.nbytes / _shortest(lambda: copy(long)),
+        2 * 1024**3 / _shortest(lambda: product(square, square)),
+    )
+
+
+def _shortest(call: Callable[[], object]) -> float:
+    """Return the shortest time of some calls, in seconds."""
+    times = []
+    for _ in range(6):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
 def _lay_out(schedule: Schedule) -> Layout:

@@ -28,16 +28,16 @@ _RANK, _LENGTHS, _DTYPE, _FLAGS = (_HEAD + _TYPE * k for k in (1, 2, 5, 6))
 _READY = 0x0001 | 0x0100  # NumPy's flags of contiguous and aligned arrays
 
 RECORD = 4
-"""How many numbers `prepare` reads of each input: the types of its scalars and its elements, and its shape."""
+"""How many numbers `prepare` reads of each input: the types of its scalars and elements, and its shape."""
 
 # What `prepare` returns.
 DONE, UNUSUAL, NONE_FREE = 0, 1, 2
 
 _MODULE = f"""
-; inputs: a list. control: number of inputs, number of results, address of the table of pointers, slot of the first
-; input, slot of the first result, address of ndarray; then for each input the addresses of the type of its scalars
-; and of its dtype, the number of its axes, and the address of their lengths; and for each result the number of
-; arrays, room for {KEPT} of them, and the place of the one that is picked.
+; inputs: a list. control: number of inputs, number of results, address of the table of pointers, slot of
+; the first input, slot of the first result, address of ndarray; then for each input the addresses of the type
+; of its scalars and of its dtype, the number of its axes, and the address of their lengths; and for each
+; result the number of arrays, room for {KEPT} of them, and the place of the one that is picked.
 define i64 @prepare(ptr %list, ptr %control) {{
 entry:
   %il = getelementptr i8, ptr %list, i64 {_ITEMS}

@@ -15,7 +15,12 @@ _WIDTH = 60
 
 
 def profile(
-    timed: Sequence[Step], address: int, stamp: Callable[[], int], call: Callable[[], object], calls: int
+    timed: Sequence[Step],
+    address: int,
+    stamp: Callable[[], int],
+    call: Callable[[], object],
+    calls: int,
+    ceilings: tuple[float, float],
 ) -> str:
     """Return a table of steps, those that take the most time first.
 
@@ -26,6 +31,7 @@ def profile(
         call: runs the program once.
         calls: how often to run it, after once to warm up. Of each step the shortest time counts, which is the
             one that other programs disturbed least.
+        ceilings: the bytes and the operations a second that the machine can do at most.
     """
     call()
     counters = (ctypes.c_int64 * len(timed)).from_address(address)
@@ -42,7 +48,8 @@ def profile(
     lines = [f"{'us':>9} {'%':>5} {'GB/s':>6} {'GFLOP/s':>8}  step"]
     lines += [_row(taken, step, sum(times)) for taken, step in rows]
     head = f"{sum(times) * 1e6:.1f} us in steps, of each the least, all threads together"
-    return "\n".join([head, *lines])
+    most = f"at most {ceilings[0] / 1e9:.0f} GB/s from memory and {ceilings[1] / 1e9:.0f} GFLOP/s"
+    return "\n".join([head, f"{most}, measured on this machine", *lines])
 
 
 def _row(seconds: float, step: Step, total: float) -> str:
