@@ -96,11 +96,14 @@ def _guess(structure: tree.Structure) -> _Guess | None:
         node, keys = nodes.pop()
         if node.is_leaf():
             continue
-        if node.type not in (dict, tuple, list, type(None)):
+        kind = node.type
+        is_named = isinstance(kind, type) and issubclass(kind, tuple)
+        if not is_named and kind not in (dict, list, type(None)):
             return None
-        if node.type is dict:
+        if kind is dict:
             dicts.append(keys)
-        children = zip(node.children(), node.entries(), strict=True)
+        entries = range(node.num_children) if is_named else node.entries()
+        children = zip(node.children(), entries, strict=True)
         nodes.extend((child, (*keys, entry)) for child, entry in children)
     return _Guess(structure, dicts)
 
