@@ -32,6 +32,8 @@ from funcdl.random.keys import key as key
 from funcdl.random.keys import split as split
 from funcdl.random.multivariate import multivariate_normal as multivariate_normal
 from funcdl.random.multivariate import orthogonal as orthogonal
+from funcdl.random.reuse import KeyReuseError as KeyReuseError
+from funcdl.random.reuse import check_key_reuse as check_key_reuse
 from funcdl.random.selection import categorical as categorical
 from funcdl.random.selection import choice as choice
 from funcdl.random.selection import permutation as permutation

@@ -8,11 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from funcdl.random.reuse import use_up
 from transforms.errors import message
 from transforms.types import Array, Shape, type_of
 
 
 def check_key(where: str, key: Array) -> None:
+    """Refuse what is not one key, or has been used up before, if that is checked.
+
+    Raises:
+        TypeError: the key is not an array of uint32.
+        ValueError: the key's shape is not (2,).
+        KeyReuseError: it was used before.
+    """
+    check_is_key(where, key)
+    use_up(where, key)
+
+
+def check_is_key(where: str, key: Array) -> None:
     """Refuse what is not one key.
 
     Raises:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import DTypeLike
 
-from funcdl.random.arguments import check_key, check_shape
+from funcdl.random.arguments import check_is_key, check_key, check_shape
 from funcdl.random.threefry import WORD_MASK, draw_bits, encrypt, encrypt_range
 from transforms.errors import message
 from transforms.types import Array, Shape, type_of
@@ -82,7 +82,7 @@ def fold_in(key: Array, data: Array) -> Array:
     >>> fold_in(np.array([0, 42], np.uint32), 1)
     array([  64467757, 2916123636], dtype=uint32)
     """
-    check_key("random.fold_in", key)
+    check_is_key("random.fold_in", key)
     _check_integer("random.fold_in", "data", data)
     if isinstance(data, int) and not 0 <= data <= WORD_MASK:
         raise ValueError(message("random.fold_in", "data", "be in [0, 2**32)", data))

@@ -4,6 +4,7 @@ A case is a function of a module of arrays and a namespace of control flow, so t
 and in JAX. `check` runs all laws over it:
 
 - values, pullbacks, tangents and second derivatives equal JAX's;
+- their programs are well typed, before and after each pass;
 - they are the same whether the function is compiled, its transform is, or both;
 - a batch equals a loop over its examples, and so do the gradients of a batch, and the batch of gradients.
 """
@@ -20,8 +21,11 @@ import numpy as np
 import pytest
 
 import transforms
-from transforms import grad, jit, jvp, tree, vjp, vmap
+from transforms import grad, jit, jvp, stage, tree, vjp, vmap
 from transforms.control import folds
+from transforms.graph import passes
+from transforms.graph.check import check_graph
+from transforms.graph.ir import Graph
 from transforms.types import type_of
 
 
@@ -102,8 +106,18 @@ def check(case: Case) -> None:
     for run in (f, jit(f)):
         same(jvp(run, case.args, tangents), (value, pushed))
     same(jit(lambda *args: jvp(f, args, tangents))(*case.args), (value, pushed))
+    for function in (f, lambda *args: pull(*args)[1]):
+        check_passes(stage(function)(*case.args))
     check_second(pull, case.args, tangents, second)
     check_batches(f, case.args, seeds)
+
+
+def check_passes(graph: Graph) -> None:
+    """The type checker finds nothing, before the passes and after each of them."""
+    check_graph(graph)
+    for apply in passes.ORDER:
+        graph = apply(graph)
+        check_graph(graph)
 
 
 def check_second(pull: Callable[..., Any], args: tuple[Any, ...], tangents: Any, expected: Any) -> None:

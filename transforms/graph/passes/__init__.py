@@ -17,7 +17,7 @@ from transforms.graph.passes.folding import fold_constants as fold_constants
 from transforms.graph.passes.inline import inline_calls as inline_calls
 from transforms.graph.passes.scatters import merge_scatters as merge_scatters
 
-_ORDER: tuple[Callable[[Graph], Graph], ...] = (
+ORDER: tuple[Callable[[Graph], Graph], ...] = (
     inline_calls,
     remove_dead,
     simplify,
@@ -27,10 +27,11 @@ _ORDER: tuple[Callable[[Graph], Graph], ...] = (
     merge_scatters,
     remove_dead,
 )
+"""All passes, in an order in which each helps the next."""
 
 
 def optimize(graph: Graph) -> Graph:
-    """Apply all passes, in an order in which each helps the next."""
-    for apply in _ORDER:
+    """Apply all passes."""
+    for apply in ORDER:
         graph = apply(graph)
     return graph
