@@ -4,8 +4,10 @@ import ctypes
 from typing import NamedTuple
 
 import numpy as np
+from llvmlite import binding
 
 from transforms.backends.llvm.machine import Code
+from transforms.backends.llvm.processor import initialize
 from transforms.backends.llvm.writer import BOOL, Writer, memory_type
 
 _BYTE = np.dtype(np.uint8)
@@ -21,15 +23,32 @@ class Loop(NamedTuple):
     write: object  # (writer, *operands) -> result
 
 
-def compiled(loops):
-    """Compile loops into one module; return a function of a loop's name and its operands."""
+def module(loops):
+    """Return the text of a module of loops."""
     texts, declarations = [], set()
     for loop in loops:
         text, declared = _text(loop)
         texts.append(text)
         declarations |= declared
     attributes = 'attributes #0 = { noinline nounwind "prefer-vector-width"="512" }'
-    code = Code(["\n".join([*texts, *sorted(declarations), attributes])])
+    return "\n".join([*texts, *sorted(declarations), attributes])
+
+
+def optimized(loops, cpu):
+    """Return the text of the function of each loop, by name, as it is optimized for a processor."""
+    initialize()
+    machine = binding.Target.from_default_triple().create_target_machine(cpu=cpu, opt=3)
+    parsed = binding.parse_assembly(module(loops))
+    options = binding.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = True
+    builder = binding.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(parsed, builder)
+    return {loop.name: str(parsed.get_function(loop.name)) for loop in loops}
+
+
+def compiled(loops):
+    """Compile loops into one module; return a function of a loop's name and its operands."""
+    code = Code([module(loops)])
     outputs = {loop.name: loop.output for loop in loops}
 
     def run(name, *operands):

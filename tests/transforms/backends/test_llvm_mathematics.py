@@ -5,12 +5,14 @@ computed in long double.
 """
 
 import functools
+import platform
+import re
 
 import numpy as np
 import pytest
 from scipy import special
 
-from tests.transforms.backends.elements import Loop, compiled
+from tests.transforms.backends.elements import Loop, compiled, optimized
 from transforms import jit
 from transforms.backends.llvm.machine import Code
 from transforms.backends.llvm.mathematics import FUNCTIONS
@@ -117,17 +119,20 @@ def function(name):
     return getattr(np, name, None) or getattr(special, name)
 
 
-@functools.cache
-def program():
-    """Compile all functions, for both dtypes, into one module."""
-    loops = []
+def loops(*dtypes):
+    """Return a loop for each function and dtype."""
     for name, emit in FUNCTIONS.items():
-        for dtype in DTYPES:
+        for dtype in dtypes:
             count = 2 if name in (*BINARY, "nextafter", "ldexp", "fmod") else 1
             output = np.dtype(np.int32) if name == "exponent" else dtype
             write = lambda writer, *x, emit=emit, dtype=dtype: emit(writer, dtype, *x)  # noqa: E731
-            loops.append(Loop(f"{name}_{dtype}", 0, [dtype] * count, output, write))
-    return compiled(loops)
+            yield Loop(f"{name}_{dtype}", 0, [dtype] * count, output, write)
+
+
+@functools.cache
+def program():
+    """Compile all functions, for both dtypes, into one module."""
+    return compiled(list(loops(*DTYPES)))
 
 
 def call(name, *operands):
@@ -244,6 +249,18 @@ def test_functions_of_bits_are_exact(dtype):
     normal = np.abs(np.ldexp(x, exponent)) >= np.finfo(dtype).tiny
     got = call("ldexp", x, exponent.astype(dtype))
     np.testing.assert_array_equal(got[normal], np.ldexp(x, exponent)[normal])
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the vectors are those of x86-64")
+@pytest.mark.parametrize(("cpu", "bits"), [("haswell", 256), ("znver4", 512)])
+def test_loops_are_vectorized(cpu, bits):
+    for dtype in DTYPES:
+        # What is computed in float64 for float32 has vectors of half as many lanes.
+        lanes = {bits // 8 // dtype.itemsize, bits // 16 // dtype.itemsize}
+        vectors = "|".join(f"<{n} x (float|double)>" for n in lanes)
+        for name, text in optimized(list(loops(dtype)), cpu).items():
+            assert re.search(f" = (f|tail call|select|call).*({vectors})", text), name
+            assert not re.search(r"call (float|double) @[a-z]+f?\(", text), name
 
 
 # --- through jit: no call of NumPy is left, and derivatives as well are inline
