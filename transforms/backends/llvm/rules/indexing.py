@@ -53,7 +53,13 @@ def gather(scheduler: Scheduler, equation: Equation) -> bool:
     return True
 
 
-_OPERATIONS = {"scatter_add": "add", "scatter_multiply": "multiply", "scatter_set": "set"}
+_OPERATIONS = {
+    "scatter_add": "add",
+    "scatter_multiply": "multiply",
+    "scatter_min": "minimum",
+    "scatter_max": "maximum",
+    "scatter_set": "set",
+}
 
 
 @rule(*_OPERATIONS)

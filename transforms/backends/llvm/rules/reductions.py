@@ -7,6 +7,7 @@ from transforms.backends.llvm.steps import Access, Reduce
 from transforms.backends.llvm.views import contiguous_strides
 from transforms.backends.llvm.writer import NATIVE
 from transforms.graph.ir import Equation, Variable
+from transforms.types import Shape
 
 _REDUCTIONS = {
     "sum": "add",
@@ -30,13 +31,20 @@ def reduction(scheduler: Scheduler, equation: Equation) -> bool:
     index = scheduler.group(region.shape, [region], axes)
     group = scheduler.groups[index]
     group.axes = axes
-    kept = tuple(axis for axis in range(len(region.shape)) if axis not in axes)
-    strides = [0] * len(region.shape)
-    for axis, stride in zip(kept, contiguous_strides(tuple(region.shape[i] for i in kept)), strict=True):
-        strides[axis] = stride
     value = scheduler.read(index, region, result.type.dtype)
     operation = _REDUCTIONS[equation.primitive.name]
-    group.reductions.append(Reduce(operation, value, Access(result, 0, tuple(strides)), result.type.dtype))
+    group.reductions.append(
+        Reduce(operation, value, reduced_access(result, region.shape, axes), result.type.dtype)
+    )
     scheduler.assign(result, index)
     scheduler.stored.add(result)
     return True
+
+
+def reduced_access(buffer: Variable, shape: Shape, axes: tuple[int, ...]) -> Access:
+    """Return how loops over a shape access what is reduced over axes."""
+    kept = tuple(axis for axis in range(len(shape)) if axis not in axes)
+    strides = [0] * len(shape)
+    for axis, stride in zip(kept, contiguous_strides(tuple(shape[i] for i in kept)), strict=True):
+        strides[axis] = stride
+    return Access(buffer, 0, tuple(strides))

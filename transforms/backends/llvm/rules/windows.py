@@ -1,10 +1,11 @@
-"""Reductions over windows, and the way back to the extremes of windows that do not overlap."""
+"""Reductions over windows, and the way back to their extremes."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from transforms.backends.llvm.rules.convolution import spread_out
+from transforms.backends.llvm.rules.extremes import find_extremes, pick, route
 from transforms.backends.llvm.scheduler import Scheduler, is_native, rule
 from transforms.backends.llvm.steps import Access, Reduce, Region
 from transforms.backends.llvm.views import contiguous_strides, whole
@@ -76,17 +77,40 @@ def _of_windows(buffer: Variable, places: int) -> Access:
     return Access(buffer, 0, (*contiguous_strides(buffer.type.shape), *(0,) * places))
 
 
+@rule("window_pick")
+def window_pick(scheduler: Scheduler, equation: Equation) -> bool:
+    """Take the mean of a tangent over each window's extremes."""
+    (result,) = equation.results
+    windows: Windows = equation.attributes["windows"]
+    tangent, x, out = (scheduler.operand(operand) for operand in equation.operands)
+    if not isinstance(x, Region) or not isinstance(out, Region) or not isinstance(tangent, Region):
+        return False
+    if not is_native(equation) or result.type.dtype.kind != "f":
+        return False
+    rim = _padding_value(x.access.buffer.type.dtype, equation.attributes["kind"])
+    extremes = find_extremes(scheduler, x, out, windows, rim)
+    if extremes is not None:
+        pick(scheduler, tangent, extremes, result)
+    return extremes is not None
+
+
 @rule("window_route")
 def window_route(scheduler: Scheduler, equation: Equation) -> bool:
-    """Give each window's cotangent to its extremes in equal shares, where windows do not overlap."""
+    """Give each window's cotangent to its extremes in equal shares."""
     (result,) = equation.results
     windows: Windows = equation.attributes["windows"]
     cotangent, x, out = (scheduler.operand(operand) for operand in equation.operands)
     if not isinstance(x, Region) or not isinstance(out, Region) or not isinstance(cotangent, Region):
         return False
-    if not is_native(equation) or result.type.dtype.kind != "f" or not _is_tiling(windows, x.shape):
-        return False
     dtype = result.type.dtype
+    if not is_native(equation) or dtype.kind != "f":
+        return False
+    if not _is_tiling(windows, x.shape):
+        rim = _padding_value(x.access.buffer.type.dtype, equation.attributes["kind"])
+        extremes = find_extremes(scheduler, x, out, windows, rim)
+        if extremes is not None:
+            route(scheduler, cotangent, extremes, result)
+        return extremes is not None
     ties = _count_ties(scheduler, x, out, windows, dtype)
     places = _in_windows(x, windows, out.shape)[0].shape
     inside = (0,) * len(_sliding(windows))
