@@ -1,0 +1,165 @@
+"""Matrix products, convolutions, pooling and indices as native code give what NumPy gives in float64."""
+
+import numpy as np
+import pytest
+
+from transforms import at, conv, jit, scan, tree, value_and_grad, vjp
+from transforms.backends.llvm.rules.winograd import transforms
+from transforms.primitives.windows import reduce_window
+
+RNG = np.random.default_rng(0)
+
+
+def real(*shape):
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def check(f, *args, tolerance=1e-5):
+    """Compare with float64, relative to the largest element: float32 sums differ in their order."""
+    wide = [x.astype(np.float64) if x.dtype == np.float32 else x for x in args]
+    for got, exact in zip(tree.leaves(jit(f, backend="llvm")(*args)), tree.leaves(f(*wide)), strict=True):
+        assert got.dtype == (np.float32 if exact.dtype == np.float64 else exact.dtype)
+        np.testing.assert_allclose(got, exact, rtol=0, atol=tolerance * max(np.abs(exact).max(), 1e-30))
+
+
+# Around the borders of tiles (6 rows, 16 columns), of sweeps, and with nothing to sum.
+@pytest.mark.parametrize("rows", [1, 2, 5, 6, 7, 33])
+@pytest.mark.parametrize("inner", [1, 3, 513])
+@pytest.mark.parametrize("columns", [1, 15, 16, 17, 65, 130])
+def test_products_of_many_shapes(rows, inner, columns):
+    check(lambda a, b: a @ b, real(rows, inner), real(inner, columns))
+
+
+@pytest.mark.parametrize("transposed", [(True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("stack", [(), (3,), (2, 3)])
+def test_transposed_products(transposed, stack):
+    a = real(*stack, 20, 33) if transposed[0] else real(*stack, 33, 20)
+    b = real(*stack, 40, 20) if transposed[1] else real(*stack, 20, 40)
+    check(lambda a, b: (a.mT if transposed[0] else a) @ (b.mT if transposed[1] else b), a, b)
+
+
+def test_products_with_shared_operands_and_vectors():
+    check(lambda a, b: a @ b, real(4, 5, 64, 32), real(32, 7))
+    check(lambda a, b: a @ b, real(64, 32), real(4, 32, 7))
+    check(lambda a, b: (a @ b, a.T @ (a @ b)), real(64, 300), real(300))
+    check(lambda a, b: a @ b[::-1, ::2], real(8, 12), real(12, 40))
+
+
+def test_a_chain_of_products_runs_unit_by_unit():
+    def network(x, w, b):
+        hidden = np.maximum(x @ w + b, 0)
+        return np.mean((hidden @ w.T) ** 2) + np.sum(np.max(hidden, axis=0))
+
+    args = real(2048, 128), real(128, 256) / 11, real(256)
+    assert "at once" in jit(value_and_grad(network, (0, 1, 2)), backend="llvm").lower(*args).source()
+    check(value_and_grad(network, (0, 1, 2)), *args)
+
+
+GEOMETRIES = {
+    "same": (6, 12, {"padding": "SAME"}),
+    "strided": (6, 12, {"padding": "SAME", "strides": 2}),
+    "dilated": (6, 12, {"dilation": 2}),
+    "uneven": (6, 12, {"padding": ((1, 2), (0, 1)), "strides": (2, 1)}),
+    "grouped": (6, 12, {"padding": "SAME", "groups": 2}),
+    "depthwise": (6, 6, {"padding": "SAME", "groups": 6}),
+    "spread": (6, 12, {"padding": ((2, 2), (2, 2)), "input_dilation": 2}),
+}
+
+
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_convolutions_and_their_derivatives(name):
+    channels, features, options = GEOMETRIES[name]
+    x, kernel = real(3, 9, 8, channels), real(3, 3, channels // options.get("groups", 1), features)
+    cotangent = real(*conv(x, kernel, **options).shape)
+    check(
+        lambda x, k, c: (conv(x, k, **options), vjp(lambda *a: conv(*a, **options), x, k)[1](c)),
+        x,
+        kernel,
+        cotangent,
+    )
+
+
+@pytest.mark.parametrize(("size", "channels", "features"), [(8, 32, 48), (16, 24, 24), (4, 40, 32)])
+def test_convolutions_with_many_channels(size, channels, features):
+    x, kernel = real(5, size, size, channels), real(3, 3, channels, features)
+    cotangent = real(5, size, size, features)
+
+    def both(x, k, c):
+        return conv(x, k, padding="SAME"), vjp(lambda *a: conv(*a, padding="SAME"), x, k)[1](c)
+
+    check(both, x, kernel, cotangent, tolerance=2e-5)
+
+
+def test_transforms_of_tiles_are_exact():
+    for results, weights in ((4, 3), (3, 4)):
+        inputs, taps, result = (np.array(m, object) for m in transforms(results, weights))
+        d, g = np.arange(6) ** 3 - 7, np.arange(weights) + 2
+        expected = [sum(g[k] * d[i + k] for k in range(weights)) for i in range(results)]
+        assert list(result.T @ ((taps @ g) * (inputs @ d))) == expected
+
+
+@pytest.mark.parametrize("kind", ["max", "min", "sum"])
+@pytest.mark.parametrize(("window", "stride", "padding"), [(2, 2, "VALID"), (3, 2, "SAME"), (2, 1, "VALID")])
+def test_pooling(kind, window, stride, padding):
+    def pooled(x):
+        return reduce_window(x, kind, (1, window, window, 1), strides=(1, stride, stride, 1), padding=padding)
+
+    x = np.round(real(2, 8, 8, 5) * 2)  # with ties
+    check(lambda x, c: (pooled(x), vjp(pooled, x)[1](c)), x, real(*pooled(x).shape))
+
+
+ROWS, PLACES = np.array([[1], [2]]), np.array([0, 3, -1, 3])
+READS = {
+    "rows": lambda x, i: x[i],
+    "second axis": lambda x, i: x[:, i],
+    "last axis": lambda x, i: x[:, :, i] * 2,
+    "two arrays": lambda x, i: x[ROWS, i],
+    "apart": lambda x, i: x[i, :, i],
+    "beside a counter": lambda x, i: x[np.arange(4), i],
+    "counters around": lambda x, i: x[np.arange(4)[:, None], :, i[None]],
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_reads_at_indices_and_their_derivatives(name):
+    x, read = real(7, 5, 6), READS[name]
+    c = real(*read(x, PLACES).shape)
+    check(lambda x, i, c: (read(x, i), vjp(lambda x: read(x, i), x)[1](c)), x, PLACES, c)
+
+
+def test_writes_at_indices():
+    x = real(7, 5, 6)
+    check(lambda x, i: at(x)[i].add(1.0), x, PLACES)
+    check(lambda x, i: at(x)[:, i].set(x[:, :4] * 2), x, PLACES)
+    check(lambda x, i: at(x)[i].multiply(2.0), x, PLACES)
+    check(lambda x, i: at(x)[i].max(0.5), x, PLACES)
+
+
+def test_an_index_out_of_range_is_an_error_inside_of_loops_too():
+    x = real(7, 5)
+    with pytest.raises(IndexError, match=r"jit: an index must be from -7 to 6, got 9"):
+        jit(lambda x, i: x[i], backend="llvm")(x, np.array([0, 9]))
+    looped = jit(lambda x, i: scan(lambda c, i: (c + x[i], c), x[0], i), backend="llvm")
+    with pytest.raises(IndexError, match=r"jit: an index must be from -7 to 6, got -8"):
+        looped(x, np.array([0, -8, 1]))
+    looped(x, np.array([0, -7, 1]))
+
+
+def test_gradients_of_weights_in_a_loop_are_one_product():
+    def loss(w, u, b, xs):
+        def step(h, x):
+            h = np.tanh(x @ w + h @ u + b)
+            return h, h
+
+        return np.sum(scan(step, np.zeros((4, 8), xs.dtype), xs)[1] ** 2)
+
+    args = real(5, 8), real(8, 8) / 3, real(8), real(11, 4, 5)
+    check(value_and_grad(loss, (0, 1, 2, 3)), *args)
+
+
+def test_the_profile_names_steps_and_ceilings():
+    table = jit(lambda x, w: np.tanh(x @ w), backend="llvm").profile(real(64, 30), real(30, 20), calls=2)
+    assert "contraction rows 64 inner 30 columns 20" in table
+    assert "GFLOP/s, measured on this machine" in table
+    with pytest.raises(ValueError, match="profile: the backend must be 'llvm', got 'numpy'"):
+        jit(np.sin, backend="numpy").profile(1.0)
