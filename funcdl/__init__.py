@@ -6,36 +6,14 @@
 np.float64(1.0)
 """
 
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING, Any
+
 from funcdl._engine import refuse_foreign_engine
 
 refuse_foreign_engine()
 
-from funcdl import audio as audio
-from funcdl import augment as augment
-from funcdl import checkpoints as checkpoints
-from funcdl import costs as costs
-from funcdl import data as data
-from funcdl import datasets as datasets
-from funcdl import distributed as distributed
-from funcdl import drawing as drawing
-from funcdl import export as export
-from funcdl import functional as functional
-from funcdl import initializers as initializers
-from funcdl import losses as losses
-from funcdl import metrics as metrics
-from funcdl import nn as nn
-from funcdl import optim as optim
-from funcdl import plot as plot
-from funcdl import random as random
-from funcdl import regularizers as regularizers
-from funcdl import summaries as summaries
-from funcdl import text as text
-from funcdl import training as training
-from funcdl import weights as weights
-from funcdl.costs import count_flops as count_flops
-from funcdl.drawing import dot as dot
-from funcdl.drawing import draw as draw
-from funcdl.summaries import summary as summary
 from transforms import ArrayType as ArrayType
 from transforms import all_gather as all_gather
 from transforms import associative_scan as associative_scan
@@ -85,3 +63,61 @@ from transforms import value_and_grad as value_and_grad
 from transforms import vjp as vjp
 from transforms import vmap as vmap
 from transforms import while_loop as while_loop
+
+if TYPE_CHECKING:  # when the program runs, __getattr__ imports them
+    from funcdl import audio as audio
+    from funcdl import augment as augment
+    from funcdl import checkpoints as checkpoints
+    from funcdl import costs as costs
+    from funcdl import data as data
+    from funcdl import datasets as datasets
+    from funcdl import distributed as distributed
+    from funcdl import drawing as drawing
+    from funcdl import export as export
+    from funcdl import functional as functional
+    from funcdl import initializers as initializers
+    from funcdl import losses as losses
+    from funcdl import metrics as metrics
+    from funcdl import nn as nn
+    from funcdl import optim as optim
+    from funcdl import plot as plot
+    from funcdl import random as random
+    from funcdl import regularizers as regularizers
+    from funcdl import summaries as summaries
+    from funcdl import text as text
+    from funcdl import training as training
+    from funcdl import weights as weights
+    from funcdl.costs import count_flops as count_flops
+    from funcdl.drawing import dot as dot
+    from funcdl.drawing import draw as draw
+    from funcdl.summaries import summary as summary
+
+_HOMES = {
+    "count_flops": "costs",
+    "dot": "drawing",
+    "draw": "drawing",
+    "summary": "summaries",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a module of this package, or find a function of one, when it is first used.
+
+    All of them together take several times as long to import as NumPy does.
+    """
+    home = f"{__name__}.{_HOMES.get(name, name)}"
+    try:
+        module = importlib.import_module(home)
+    except ModuleNotFoundError as error:
+        if error.name != home:
+            raise
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from error
+    if name not in _HOMES:
+        return module
+    value = globals()[name] = getattr(module, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    modules = [module.name for module in pkgutil.iter_modules(__path__)]
+    return sorted({*globals(), *_HOMES, *(name for name in modules if not name.startswith("_"))})

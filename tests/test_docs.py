@@ -24,7 +24,8 @@ def public_names(module):
     if source.name != "__init__.py":
         defined = [node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
         return {name: None for name in defined if not name.startswith("_")}
-    imports = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    late = [node for block in nodes if isinstance(block, ast.If) for node in block.body]
+    imports = [node for node in (*nodes, *late) if isinstance(node, ast.ImportFrom)]
     return {alias.name: node.module for node in imports for alias in node.names if alias.name == alias.asname}
 
 

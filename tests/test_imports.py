@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import importlib
 import inspect
 import subprocess
 import sys
@@ -152,6 +153,34 @@ def test_importing_funcdl_stays_cheap():
     heavy = ["scipy.special", "scipy.linalg", "scipy.stats", "matplotlib", "jax", "tqdm", "llvmlite"]
     result = run_python(f"import sys, funcdl; print([m for m in {heavy} if m in sys.modules])")
     assert result.stdout.strip() == "[]", result.stderr
+
+
+def test_importing_funcdl_imports_none_of_its_rooms():
+    result = run_python("import sys, funcdl; print(sorted(m for m in sys.modules if m.startswith('funcdl')))")
+    assert result.stdout.strip() == "['funcdl', 'funcdl._engine']", result.stderr
+
+
+def test_the_rooms_of_funcdl_and_their_functions_are_found():
+    import funcdl
+
+    late = [entry for entry in imports_of(Path("funcdl/__init__.py")) if entry.module.startswith("funcdl")]
+    late = [entry for entry in late if entry.module != "funcdl._engine"]
+    assert len(late) > 20
+    for entry in late:
+        assert entry.name in dir(funcdl), entry
+        expected = importlib.import_module(target(entry))
+        if target(entry) == entry.module:
+            expected = getattr(expected, entry.name)
+        assert getattr(funcdl, entry.name) is expected, entry
+
+
+def test_funcdl_names_an_attribute_that_it_has_not():
+    import funcdl
+
+    with pytest.raises(AttributeError, match=r"module 'funcdl' has no attribute 'layers'"):
+        _ = funcdl.layers
+    with pytest.raises(ImportError, match="cannot import name 'layers' from 'funcdl'"):
+        from funcdl import layers  # noqa: F401
 
 
 def test_funcdl_reexports_the_transforms():
