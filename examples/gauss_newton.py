@@ -168,8 +168,8 @@ def main(arguments=None):
     """Fit the surface in three ways."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: 0)")
-    parser.add_argument("--steps", type=int, default=150, help="second-order steps (default: 150)")
-    parser.add_argument("--adam-steps", type=int, default=10000, help="steps of Adam (default: 10000)")
+    parser.add_argument("--steps", type=int, default=200, help="second-order steps (default: 200)")
+    parser.add_argument("--adam-steps", type=int, default=20000, help="steps of Adam (default: 20000)")
     parser.add_argument(
         "--plot", action=argparse.BooleanOptionalAction, default=False, help=f"whether to write {IMAGE.name}"
     )
