@@ -36,13 +36,6 @@ class Code:
         address = self._engine.get_function_address(f"segment{number}")
         return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(address)
 
-    def take_failure(self) -> tuple[int, int]:
-        """Return the index that was out of range, and the length of its axis, and forget them."""
-        index = ctypes.c_int64()
-        take = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
-        length = take(self._engine.get_function_address("take_failure"))(ctypes.addressof(index))
-        return index.value, length
-
     def stamp(self) -> int:
         """Return the number of cycles since some time, in a module that counts them."""
         now: int = ctypes.CFUNCTYPE(ctypes.c_int64)(self._engine.get_function_address("stamp"))()
