@@ -10,6 +10,8 @@ from transforms import scipy as scipy
 from transforms import tree as tree
 from transforms import types as types
 from transforms.at import at as at
+from transforms.backends.parallel import get_threads as get_threads
+from transforms.backends.parallel import set_threads as set_threads
 from transforms.checks import check_grads as check_grads
 from transforms.control.callbacks import pure_callback as pure_callback
 from transforms.control.checkpoint import checkpoint as checkpoint

@@ -16,3 +16,5 @@ except ImportError as error:
     ) from error
 
 from transforms.backends.llvm.executable import compile_graph as compile_graph
+from transforms.backends.llvm.threads import get_threads as get_threads
+from transforms.backends.llvm.threads import set_threads as set_threads

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from transforms.backends.llvm.steps import Plan
+from transforms.backends.llvm.steps import FAILURE, Plan
 from transforms.graph.ir import Variable
 
 _ARENA = 0  # its place in the table
@@ -65,6 +65,13 @@ class Body:
         label, _ = self.new_label("%entry")
         self.add(f"{label}_o = mul i64 {index}, {size}")
         self.add(f"{label} = getelementptr i8, ptr {self.pointer(buffer)}, i64 {label}_o")
+        return label
+
+    def failed(self) -> str:
+        """Return the length of the axis for which an index was out of range; -1 if there was none."""
+        label, _ = self.new_label("%failed")
+        self.add(f"{label}_p = getelementptr i64, ptr {self.pointer(FAILURE)}, i64 1")
+        self.add(f"{label} = load i64, ptr {label}_p")
         return label
 
     def context(self, pointers: list[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from transforms.backends.llvm.body import Body
-from transforms.backends.llvm.steps import RepeatWhile, Switch
+from transforms.backends.llvm.steps import FAILURE, RepeatWhile, Switch
 from transforms.graph.ir import Variable
 
 COPY = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
@@ -18,7 +18,7 @@ class Callee(NamedTuple):
 
     Attributes:
         name: in LLVM.
-        constants: whose addresses it takes last, after scratch, inputs and outputs.
+        constants: whose addresses it takes after scratch, inputs and outputs, and before that of a failure.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Callee(NamedTuple):
 
     def call(self, lines: Body, scratch: str, pointers: Sequence[str]) -> str:
         """Return the call, given the addresses of inputs and outputs."""
-        known = (lines.pointer(x) for x in self.constants)
+        known = (lines.pointer(x) for x in (*self.constants, FAILURE))
         return f"call void {self.name}({', '.join(f'ptr {x}' for x in (scratch, *pointers, *known))})"
 
 
@@ -67,8 +67,7 @@ def write_while(lines: Body, loop: RepeatWhile, condition: Callee, step: Callee)
     lines.add(condition.call(lines, scratch, read))
     lines.add(f"%{label}_f = load i8, ptr {flag}")
     lines.add(f"%{label}_g = icmp ne i8 %{label}_f, 0")
-    lines.add(f"%{label}_l = load i64, ptr @failed_length")
-    lines.add(f"%{label}_w = icmp slt i64 %{label}_l, 0")
+    lines.add(f"%{label}_w = icmp slt i64 {lines.failed()}, 0")
     lines.add(f"%{label}_c = and i1 %{label}_g, %{label}_w")
     lines.add(f"br i1 %{label}_c, label %{label}_step, label %{label}_end")
     lines.begin(f"{label}_step")

@@ -11,6 +11,7 @@ from transforms.backends.llvm.casts import cast
 from transforms.backends.llvm.loops import arrange
 from transforms.backends.llvm.operations import OPERATIONS
 from transforms.backends.llvm.steps import (
+    FAILURE,
     Access,
     Apply,
     Check,
@@ -76,6 +77,8 @@ class _KernelWriter:
         kernel, writer = self.kernel, self.writer
         for access in accesses(kernel):
             self.arguments.setdefault(access.buffer, f"%a{len(self.arguments)}")
+        if any(isinstance(value, Check) for value in kernel.values):
+            self.arguments[FAILURE] = f"%a{len(self.arguments)}"
         self.offsets = {access: str(access.offset) for access in accesses(kernel)}
         self.registers = [writer.emit(f"alloca {register_type(x.dtype)}") for x in kernel.reductions]
         first = 1 if kernel.split else 0
@@ -231,8 +234,9 @@ class _KernelWriter:
         label = f"check{self.blocks}"
         writer.line(f"br i1 {is_out}, label %{label}, label %{label}_end")
         writer.label(label)
-        writer.line(f"store i64 {index}, ptr @failed_index")
-        writer.line(f"store i64 {check.length}, ptr @failed_length")
+        writer.line(f"store i64 {index}, ptr {self.arguments[FAILURE]}")
+        address = writer.emit(f"getelementptr i64, ptr {self.arguments[FAILURE]}, i64 1")
+        writer.line(f"store i64 {check.length}, ptr {address}")
         writer.line(f"br label %{label}_end")
         writer.label(f"{label}_end")
         self.block = f"{label}_end"

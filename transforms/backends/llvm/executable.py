@@ -15,7 +15,7 @@ from transforms.backends.llvm.memory import plan_memory
 from transforms.backends.llvm.module import Layout, write_module
 from transforms.backends.llvm.profile import profile
 from transforms.backends.llvm.schedule import make_schedule
-from transforms.backends.llvm.steps import Schedule, show
+from transforms.backends.llvm.steps import FAILURE, Schedule, show
 from transforms.backends.llvm.threads import get_threads
 from transforms.graph.ir import Graph, Variable
 from transforms.graph.stage import stage_flat
@@ -102,9 +102,9 @@ def _shortest(call: Callable[[], object]) -> float:
 
 
 def _lay_out(schedule: Schedule) -> Layout:
-    """Number the arrays: the arena, constants, inputs, results, and what NumPy will give."""
+    """Number the arrays: the arena, constants, inputs, results, what NumPy will give, and failures."""
     slots: dict[Variable, int] = {}
     given = (*(x for x, _ in schedule.constants), *schedule.inputs)
-    for buffer in (*given, *native_results(schedule), *host_results(schedule)):
+    for buffer in (*given, *native_results(schedule), *host_results(schedule), FAILURE):
         slots.setdefault(buffer, len(slots) + 1)
     return Layout(plan_memory(schedule, get_threads()), slots)

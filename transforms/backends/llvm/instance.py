@@ -12,7 +12,7 @@ from transforms.backends.llvm.machine import Code
 from transforms.backends.llvm.memory import ALIGNMENT
 from transforms.backends.llvm.module import Layout
 from transforms.backends.llvm.objects import DONE, KEPT, UNUSUAL, Results, pointer, prepare_function
-from transforms.backends.llvm.steps import HostCall, Region, Schedule
+from transforms.backends.llvm.steps import FAILURE, HostCall, Region, Schedule
 from transforms.backends.llvm.views import is_contiguous
 from transforms.graph.ir import Variable
 from transforms.types import Array, ArrayType
@@ -56,6 +56,8 @@ class Instance:
             x: np.require(value, requirements=["C", "A"]) for x, value in schedule.constants
         }
         self._point(list(self.arrays), list(self.arrays.values()))
+        self.failure = np.array([0, -1])
+        self._point([FAILURE], [self.failure])
         self.given = {*self.arrays, *schedule.inputs}
         self.input_types = [x.type for x in schedule.inputs]
         lengths = [n for x in self.input_types for n in x.shape]
@@ -121,7 +123,8 @@ class Instance:
         self.arrays = {x: array for x, array in self.arrays.items() if x in constants}
 
     def _fail(self) -> NoReturn:
-        index, length = self.code.take_failure()
+        index, length = map(int, self.failure)
+        self.failure[1] = -1
         raise IndexError(
             f"jit: an index must be from {-length} to {length - 1}, got {index}, which is out of bounds "
             f"for an axis of {length}; check the indices before the call"

@@ -36,13 +36,6 @@ class Code:
         address = self._engine.get_function_address(f"segment{number}")
         return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(address)
 
-    def take_failure(self) -> tuple[int, int]:
-        """Return the index that was out of range, and the length of its axis, and forget them."""
-        index = ctypes.c_int64()
-        take = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
-        length = take(self._engine.get_function_address("take_failure"))(ctypes.addressof(index))
-        return index.value, length
-
     def stamp(self) -> int:
         """Return the number of cycles since some time, in a module that counts them."""
         now: int = ctypes.CFUNCTYPE(ctypes.c_int64)(self._engine.get_function_address("stamp"))()
@@ -83,7 +76,7 @@ def _compile_all(texts: Sequence[str]) -> list[bytes]:
 
 def _compile(text: str) -> bytes:
     machine = _target_machine()
-    context = binding.create_context()
+    context = binding.create_context()  # one for each, because they are compiled at the same time
     module = binding.parse_assembly(text, context)
     module.verify()
     options = binding.create_pipeline_tuning_options(speed_level=3)

@@ -12,6 +12,7 @@ from transforms.backends.llvm.control import COPY, Callee, write_switch, write_w
 from transforms.backends.llvm.emit import NAME, kernel_function
 from transforms.backends.llvm.processor import host_processor
 from transforms.backends.llvm.steps import (
+    FAILURE,
     Band,
     Contraction,
     HostCall,
@@ -29,22 +30,6 @@ from transforms.graph.ir import Variable
 # A pointer that a kernel takes is the only one to its buffer as long as the kernel is not inlined.
 _KERNEL_ATTRIBUTES = """attributes #0 = { noinline nounwind "prefer-vector-width"="512" }
 attributes #1 = { noinline nounwind optnone }"""
-
-# What the check of an index leaves behind, and the function that takes it: a length of -1 says that all is
-# well.
-_FAILURE = """@failed_index = hidden global i64 0
-@failed_length = hidden global i64 -1
-
-define i64 @take_failure(ptr %index) {
-  %length = load i64, ptr @failed_length
-  %value = load i64, ptr @failed_index
-  store i64 %value, ptr %index
-  store i64 -1, ptr @failed_length
-  ret i64 %length
-}"""
-
-_FAILED = """@failed_index = external hidden global i64
-@failed_length = external hidden global i64"""
 
 _STAMP = """define i64 @stamp() {
   %now = call i64 @llvm.readcyclecounter()
@@ -123,13 +108,13 @@ class _ModuleWriter:
             self.declarations.add("declare i64 @llvm.readcyclecounter()")
             counters = [f"@cycles = global [{len(self.timed)} x i64] zeroinitializer", _STAMP]
         chunks = _chunks(list(self.functions.values()))
-        main = [*self.segments, *self.step_functions, *self.bands, *counters, _FAILURE]
+        main = [*self.segments, *self.step_functions, *self.bands, *counters]
         if len(chunks) == 1:
             return (_module([*main, *(x.text for x in chunks[0])], self.declarations, chunks[0]),)
         called = {x.declaration for chunk in chunks for x in chunk}
         return (
             _module(main, self.declarations | called, []),
-            *(_module([_FAILED, *(x.text for x in chunk)], set(), chunk) for chunk in chunks),
+            *(_module([x.text for x in chunk], set(), chunk) for chunk in chunks),
         )
 
     def segment(self, steps: Sequence[Step]) -> int:
@@ -137,10 +122,11 @@ class _ModuleWriter:
         lines = Body(self.layout.plan, self.layout.slots)
         self._steps(lines, steps)
         number = len(self.segments)
+        failed = lines.failed()
         text = lines.text().removesuffix("ret void")
         self.segments.append(
             f"define i64 @segment{number}(ptr %table) {'#1 ' * (len(steps) == _LONG)}{{\n{text}"
-            "%failed = load i64, ptr @failed_length\n  ret i64 %failed\n}"
+            f"ret i64 {failed}\n}}"
         )
         return number
 
@@ -196,7 +182,7 @@ class _ModuleWriter:
         """Write the function of a program: of a step of a loop, say, or of a branch."""
         constants = tuple(dict.fromkeys(x for x, _ in schedule.constants))
         outputs = [x[0] for x in schedule.outputs if isinstance(x, tuple)]
-        pointers = {x: f"%a{i}" for i, x in enumerate((*schedule.inputs, *outputs, *constants))}
+        pointers = {x: f"%a{i}" for i, x in enumerate((*schedule.inputs, *outputs, *constants, FAILURE))}
         lines = Body(plan, {}, pointers, scratch="%scratch")
         self._steps(lines, (x for x in schedule.steps if not isinstance(x, HostCall)))
         name = f"@step{len(self.step_functions)}"

@@ -12,6 +12,7 @@ from transforms.backends.llvm.writer import NATIVE
 from transforms.graph.ir import Equation, Operand, Variable
 
 _BOOL = np.dtype(bool)
+_LOGICAL = {"logical_and", "logical_or", "logical_xor", "logical_not"}
 
 
 class Native(NamedTuple):
@@ -66,6 +67,8 @@ def _loop_dtypes(equation: Equation) -> tuple[DType, ...]:
     result = equation.results[0].type.dtype
     if equation.primitive.name == "where":
         return (_BOOL, result, result)
+    if equation.primitive.name in _LOGICAL:
+        return (_BOOL,) * len(equation.operands)
     if not isinstance(function, np.ufunc):
         return (result,) * len(equation.operands)
     given = tuple(_weak_or_dtype(x) for x in equation.operands)

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from transforms.graph.ir import Equation, Operand, Variable
-from transforms.types import Array, Shape
+from transforms.types import Array, ArrayType, Shape
 
 DType: TypeAlias = "np.dtype[Any]"
 
@@ -64,6 +64,10 @@ class Check(NamedTuple):
     length: int
     name: str
     dtype: DType
+
+
+FAILURE = Variable(ArrayType((2,), np.dtype(np.int64)))
+"""Where a check leaves an index that is out of range, and the length of its axis, which is -1 before."""
 
 
 class Gather(NamedTuple):
