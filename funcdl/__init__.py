@@ -33,6 +33,7 @@ from transforms import custom_vjp as custom_vjp
 from transforms import debug as debug
 from transforms import eval_shape as eval_shape
 from transforms import fori_loop as fori_loop
+from transforms import get_threads as get_threads
 from transforms import grad as grad
 from transforms import hessian as hessian
 from transforms import hvp as hvp
@@ -53,6 +54,7 @@ from transforms import save_matmuls as save_matmuls
 from transforms import save_names as save_names
 from transforms import save_nothing as save_nothing
 from transforms import scan as scan
+from transforms import set_threads as set_threads
 from transforms import stage as stage
 from transforms import stop_gradient as stop_gradient
 from transforms import switch as switch
