@@ -169,8 +169,9 @@ def test_leaked_tracer_is_named():
         return np.sum(x)
 
     grad(f)(np.ones(3))
-    with pytest.raises(LeakedTracerError, match="leaked out of it"):
-        kept[0] + 1.0
+    for use in (lambda t: t + 1.0, lambda t: 1.0 - t, lambda t: -t, np.sin, lambda t: np.add(1.0, t), np.sum):
+        with pytest.raises(LeakedTracerError, match="leaked out of it"):
+            use(kept[0])
     with pytest.raises(LeakedTracerError, match="leaked out of it"):
         grad(lambda y: np.sum(y * kept[0]))(np.ones(3))
 

@@ -51,6 +51,18 @@ CASES = [
         (np.array([2.5, 4.0]),),
         oracle=lambda a: jax.scipy.special.multigammaln(a, 3),
     ),
+    Case(
+        "polygamma",
+        lambda xp, x: special.polygamma(2, x),
+        (np.array([[0.4, 1.0], [2.5, 7.0]]),),
+        oracle=lambda x: jax.scipy.special.polygamma(2, x),
+    ),
+    Case(
+        "polygamma-0",
+        lambda xp, x: special.polygamma(0, x),
+        (np.array([0.4, 2.5]),),
+        oracle=lambda x: jax.scipy.special.polygamma(0, x),
+    ),
 ]  # fmt: skip
 
 
@@ -70,6 +82,9 @@ def test_laws(case):
         ("softmax", (X,), {"axis": 1}),
         ("log_softmax", (X,), {"axis": 1}),
         ("multigammaln", (np.array(2.5), 2), {}),
+        ("polygamma", (0, np.array(2.5)), {}),
+        ("polygamma", (1, np.array([0.1, 2.5])), {}),
+        ("polygamma", (4, np.array([0.1, 2.5])), {}),
     ],
 )
 def test_values_are_scipys(name, args, options):
@@ -77,6 +92,13 @@ def test_values_are_scipys(name, args, options):
     expected = getattr(scipy.special, name)(*args, **options)
     for x, y in zip(np.atleast_1d(got), np.atleast_1d(expected), strict=True):
         np.testing.assert_allclose(x, y, rtol=1e-12)
+
+
+def test_the_order_of_polygamma_is_checked():
+    with pytest.raises(ValueError, match="polygamma: the order n must not be negative, got -1"):
+        special.polygamma(-1, 1.0)
+    with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+        special.polygamma(1.5, 1.0)
 
 
 def test_large_and_infinite_arguments():

@@ -48,6 +48,7 @@ IN_SCIPY = [
     (lambda t: scipy.special.softmax(t), "write transforms.scipy.special.softmax$"),
     (lambda t: scipy.special.log_softmax(t), "write transforms.scipy.special.log_softmax$"),
     (lambda t: scipy.special.multigammaln(t, 2), "write transforms.scipy.special.multigammaln$"),
+    (lambda t: scipy.special.polygamma(1, t), "write transforms.scipy.special.polygamma$"),
     (
         lambda t: scipy.linalg.solve_triangular(t * MATRIX, MATRIX),
         "write transforms.scipy.linalg.solve_triangular$",

@@ -6,11 +6,13 @@ Its ufuncs (``erf``, ``gammaln``, ...) take traced arrays themselves.
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
 
 from transforms.compositions.creation import asarray
+from transforms.errors import message
 from transforms.lazy import lazy_module
 from transforms.primitives.casts import stop_gradient
 from transforms.types import Array
@@ -114,3 +116,33 @@ def multigammaln(a: Array, d: int) -> Array:
     a = asarray(a)
     constant = d * (d - 1) / 4 * math.log(math.pi)
     return constant + sum(_special.gammaln(a - j / 2) for j in range(d))
+
+
+def polygamma(n: int, x: Array) -> Array:
+    """Return the ``n``-th derivative of the digamma function.
+
+    ``(-1)**(n + 1) n! zeta(n + 1, x)``
+
+    Args:
+        n: the order, an integer, not negative.
+        x: real array of any shape, positive unless ``n`` is 0.
+
+    Returns:
+        An array like ``x``.
+
+    Raises:
+        TypeError: ``n`` is no integer.
+        ValueError: ``n`` is negative.
+
+    Source: M. Abramowitz and I. Stegun, Handbook of Mathematical Functions (1964), 6.4.10.
+
+    >>> round(float(polygamma(1, np.array(1.0))), 6)  # pi**2 / 6
+    1.644934
+    """
+    n = operator.index(n)
+    if n < 0:
+        raise ValueError(message("polygamma", "the order n", "not be negative", n))
+    x = asarray(x)
+    if n == 0:
+        return _special.digamma(x)
+    return (-1.0) ** (n + 1) * math.factorial(n) * _special.zeta(n + 1.0, x)
