@@ -55,6 +55,7 @@ SCIPY: dict[str, Call] = {
         for name in ("logsumexp", "softmax", "log_softmax")
     },
     "transforms.scipy.special.multigammaln": lambda x: special_forms.multigammaln(x + 2, 2),
+    "transforms.scipy.special.polygamma": lambda x: special_forms.polygamma(1, x + 2),
     "transforms.scipy.linalg.solve_triangular": lambda x: linalg_forms.solve_triangular(x, x[0]),
     "transforms.scipy.linalg.cho_factor": lambda x: linalg_forms.cho_factor(x @ x.T + np.eye(2))[0],
     "transforms.scipy.linalg.cho_solve": lambda x: linalg_forms.cho_solve((x, True), x[0]),

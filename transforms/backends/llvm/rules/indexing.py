@@ -186,7 +186,7 @@ def _as_one_hot(
 
     That writes the result once, and what reads it next can do so in the same loop.
     """
-    if len(places.dynamic) != 1:
+    if len(places.dynamic) != 1 or 0 in shape:
         return False
     (index, stride) = places.dynamic[0]
     out = contiguous_strides(result.type.shape)
