@@ -137,9 +137,9 @@ def test_the_library_in_the_table_is_whole():
     assert len(ufuncs) > 70
     assert {f"scipy.special.{name}" for name in ufuncs} <= SCIPY.keys()
     transformations = {
-        "axis_index", "check_grads", "checkpoint_name", "eval_shape", "get_threads", "grad", "hessian", "hvp", "jacfwd",
-        "jacobian", "jacrev", "jit", "jvp", "linearize", "save_matmuls", "save_names", "save_nothing", "set_threads",
-        "stage", "type_of", "value_and_grad", "vjp", "vmap",
+        "axis_index", "check_grads", "checkpoint_name", "eval_shape", "get_threads", "grad", "hessian", "hvp",
+        "jacfwd", "jacobian", "jacrev", "jit", "jvp", "linearize", "save_matmuls", "save_names",
+        "save_nothing", "set_threads", "stage", "type_of", "value_and_grad", "vjp", "vmap",
     }  # fmt: skip
     functions = {name for name, value in vars(transforms).items() if inspect.isfunction(value)}
     assert functions - transformations <= ENGINE.keys()

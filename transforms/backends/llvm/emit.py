@@ -31,6 +31,13 @@ NAME = "@kernel"
 """What stands for the function's name in its text."""
 
 
+PLAIN_LOOP = ", !llvm.loop !plain"
+"""What stands at the end of a loop that is not to be unrolled; each such loop of a module needs a number."""
+
+# The lengths of loops that can fill vectors and that LLVM would still unroll.
+_FEW, _MANY = 8, 128
+
+
 class Function(NamedTuple):
     """A kernel as LLVM.
 
@@ -129,7 +136,7 @@ class _KernelWriter:
             return
         writer, outside, offsets = self.writer, self.block, self.offsets
         self.blocks += 1
-        label = f"loop{self.blocks}"
+        number, label = self.blocks, f"loop{self.blocks}"
         index, following = f"%i{self.blocks}", f"%n{self.blocks}"
         writer.line(f"br label %{label}")
         writer.label(label)
@@ -140,7 +147,9 @@ class _KernelWriter:
         writer.lines.insert(place, f"  {index} = phi i64 [0, %{outside}], [{following}, %{self.block}]")
         writer.line(f"{following} = add nuw nsw i64 {index}, 1")
         more = writer.emit(f"icmp ult i64 {following}, {length}")
-        writer.line(f"br i1 {more}, label %{label}, label %{label}_end")
+        # LLVM would unroll a short loop, and then have only the loops around it to vectorise.
+        is_short = self.blocks == number and _FEW <= length <= _MANY
+        writer.line(f"br i1 {more}, label %{label}, label %{label}_end{PLAIN_LOOP if is_short else ''}")
         writer.label(f"{label}_end")
         self.block, self.offsets = f"{label}_end", offsets
 

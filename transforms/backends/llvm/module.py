@@ -9,7 +9,7 @@ from typing import NamedTuple
 from transforms.backends.llvm.body import Body
 from transforms.backends.llvm.contraction import contraction_function
 from transforms.backends.llvm.control import COPY, Callee, write_switch, write_while
-from transforms.backends.llvm.emit import NAME, kernel_function
+from transforms.backends.llvm.emit import NAME, PLAIN_LOOP, kernel_function
 from transforms.backends.llvm.processor import host_processor
 from transforms.backends.llvm.steps import (
     FAILURE,
@@ -286,4 +286,7 @@ def _chunks(functions: list[_Named]) -> list[list[_Named]]:
 
 def _module(parts: list[str], declarations: set[str], functions: list[_Named]) -> str:
     needs = declarations.union(*(x.needs for x in functions))
-    return "\n\n".join([*parts, "\n".join(sorted(needs)), _KERNEL_ATTRIBUTES])
+    text, *rest = "\n\n".join([*parts, "\n".join(sorted(needs)), _KERNEL_ATTRIBUTES]).split(PLAIN_LOOP)
+    numbered = [f", !llvm.loop !{number}{part}" for number, part in enumerate(rest, start=1)]
+    loops = [f"!{number} = distinct !{{!{number}, !0}}" for number in range(1, len(rest) + 1)]
+    return "\n".join([text + "".join(numbered), '!0 = !{!"llvm.loop.unroll.disable"}', *loops])
