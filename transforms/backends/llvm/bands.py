@@ -37,6 +37,8 @@ _UNIT_BYTES = 1 << 19
 _UNIT_ROWS = 64
 # And if their axis is the one that fills tiles, fewer than this.
 _TILED_ROWS = 16
+# A unit of columns has so many of them.
+_COLUMNS = 64
 # Below this many nanoseconds it takes longer to wake another thread than it helps.
 _WORTH_THREADS = 12_000.0
 _FEWEST_UNITS = 8
@@ -59,7 +61,11 @@ def form_bands(steps: Sequence[Step], returned: set[Variable]) -> tuple[Step, ..
         taken = [first]
         done.add(first)
         step = steps[first]
-        if isinstance(step, (Kernel, Contraction)):
+        columns = _column_units(step) if isinstance(step, Contraction) else 1
+        if columns > 1 and isinstance(step, Contraction):
+            apart[len(formed)] = dict.fromkeys((*reads(step), *writes(step)), False)
+            formed.append(Band((_split_columns(step, columns),), columns, parallel=True))
+        elif isinstance(step, (Kernel, Contraction)):
             band = _Forming(step)
             for index in others:
                 other = steps[index]
@@ -162,6 +168,8 @@ class _Forming:
 
     def joins(self, step: Splittable) -> bool:
         """Add a step if its units fit those of the others; say whether they do."""
+        if isinstance(step, Contraction) and _column_units(step) > 1:
+            return False
         units = math.gcd(self.units, _leading(step))
         if units == 1 or units < min(self.units, _FEWEST_UNITS):
             return False
@@ -234,6 +242,31 @@ def split_step(step: Splittable, units: int) -> Splittable:
     if isinstance(step, Contraction) and step.splits_rows:
         return split._replace(rows=(units, length, *split.rows[1:]), split="rows")
     return split._replace(stack=(units, length, *split.stack[1:]), split="stack")
+
+
+def _column_units(step: Contraction) -> int:
+    """Return into how many units of columns a contraction should be divided that has too few rows for units."""
+    units, rest = divmod(step.columns, _COLUMNS)
+    if step.stack or rest or units < _FEWEST_UNITS or _most_units(step) >= _FEWEST_UNITS:
+        return 1
+    return units if nanoseconds(step) > _WORTH_THREADS else 1
+
+
+def _split_columns(step: Contraction, units: int) -> Contraction:
+    """Return a contraction of which one call does one of so many units of columns."""
+    width = step.columns // units
+
+    def along(access: Access, stride: int) -> Access:
+        return access._replace(strides=(stride, *access.strides))
+
+    return step._replace(
+        stack=(units,),
+        columns=width,
+        left=along(step.left, 0),
+        right=along(step.right, width),
+        out=along(step.out, width),
+        split="stack",
+    )
 
 
 def split_accesses(step: Splittable, length: int) -> Splittable:
