@@ -245,7 +245,7 @@ def split_step(step: Splittable, units: int) -> Splittable:
 
 
 def _column_units(step: Contraction) -> int:
-    """Return into how many units of columns a contraction should be divided that has too few rows for units."""
+    """Return into how many units of columns a contraction of too few rows should be divided."""
     units, rest = divmod(step.columns, _COLUMNS)
     if step.stack or rest or units < _FEWEST_UNITS or _most_units(step) >= _FEWEST_UNITS:
         return 1
