@@ -43,8 +43,7 @@ def make_step(workload: Workload, sizes: Any, name: str, backend: str) -> Step:
 
 def set_threads(count: int) -> None:
     """Set the number of threads of funcdl's own programs; those of the others are in the environment."""
-    if hasattr(transforms, "set_threads"):
-        transforms.set_threads(count)
+    transforms.set_threads(count)
 
 
 def check_agreement(workload: Workload, steps: Mapping[str, Step]) -> None:

@@ -392,7 +392,7 @@ def test_calls_hold_no_memory():
         params, _, _ = f(params, x)
 
     tracemalloc.start()
-    before = allocated_after(call, 1000)  # the interpreter keeps some freed objects
+    before = allocated_after(call, 100)
     after = allocated_after(call, 10000)
     tracemalloc.stop()
     assert after - before < 20_000

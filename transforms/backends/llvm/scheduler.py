@@ -176,12 +176,9 @@ class Scheduler:
     def copy(self, region: Region) -> Region:
         """Store a region as a buffer of its own, by a kernel of its own: it may transpose."""
         buffer = Variable(ArrayType(region.shape, region.access.buffer.type.dtype))
-        latest = self.latest.pop(region.shape, None)
-        self.write(region, whole(buffer))
-        self.latest.pop(region.shape)
-        if latest is not None:
-            self.latest[region.shape] = latest
-        self.stored.add(buffer)
+        index = self.own_group(region.shape, [region.access.buffer])
+        value = self.read(index, region, buffer.type.dtype)
+        self.store(index, value, whole(buffer))
         return self.regions[buffer]
 
     def write(self, operand: Region | bool | int | float, target: Region, after: int = -1) -> int:

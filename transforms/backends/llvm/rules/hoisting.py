@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from transforms.backends.llvm.products import CONTRACTED, simplify
+from transforms.backends.llvm.rules.reductions import add_reduction
 from transforms.backends.llvm.scheduler import Scheduler
-from transforms.backends.llvm.steps import Access, Contraction, Reduce, Region
+from transforms.backends.llvm.steps import Access, Contraction, Region
 from transforms.backends.llvm.views import contiguous_strides, whole
 from transforms.graph.ir import Equation, Graph, Variable
 from transforms.types import ArrayType
@@ -241,14 +242,4 @@ def _product_over_steps(scheduler: Scheduler, left: Region, right: Region, resul
 
 def _sum_over_steps(scheduler: Scheduler, region: Region, axes: tuple[int, ...], result: Variable) -> None:
     summed = (0, *(axis + 1 for axis in axes))
-    index = scheduler.group(region.shape, [region], summed)
-    group = scheduler.groups[index]
-    group.axes = summed
-    kept = [axis for axis in range(len(region.shape)) if axis not in summed]
-    strides = [0] * len(region.shape)
-    for axis, stride in zip(kept, contiguous_strides(tuple(region.shape[i] for i in kept)), strict=True):
-        strides[axis] = stride
-    value = scheduler.read(index, region, result.type.dtype)
-    group.reductions.append(Reduce("add", value, Access(result, 0, tuple(strides)), result.type.dtype))
-    scheduler.assign(result, index)
-    scheduler.stored.add(result)
+    add_reduction(scheduler, "add", region, summed, result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from transforms.backends.llvm.scheduler import Scheduler, rule
-from transforms.backends.llvm.steps import Access, Reduce
+from transforms.backends.llvm.steps import Access, Reduce, Region
 from transforms.backends.llvm.views import contiguous_strides
 from transforms.backends.llvm.writer import NATIVE
 from transforms.graph.ir import Equation, Variable
@@ -28,17 +28,23 @@ def reduction(scheduler: Scheduler, equation: Equation) -> bool:
         return False
     region = scheduler.regions[operand]
     axes: tuple[int, ...] = equation.attributes["axes"]
+    add_reduction(scheduler, _REDUCTIONS[equation.primitive.name], region, axes, result)
+    return True
+
+
+def add_reduction(
+    scheduler: Scheduler, operation: str, region: Region, axes: tuple[int, ...], result: Variable
+) -> None:
+    """Add the reduction of a region over axes."""
     index = scheduler.group(region.shape, [region], axes)
     group = scheduler.groups[index]
     group.axes = axes
-    value = scheduler.read(index, region, result.type.dtype)
-    operation = _REDUCTIONS[equation.primitive.name]
-    group.reductions.append(
-        Reduce(operation, value, reduced_access(result, region.shape, axes), result.type.dtype)
-    )
+    dtype = result.type.dtype
+    value = scheduler.read(index, region, dtype)
+    access = reduced_access(result, region.shape, axes)
+    group.reductions.append(Reduce(operation, value, access, dtype))
     scheduler.assign(result, index)
     scheduler.stored.add(result)
-    return True
 
 
 def reduced_access(buffer: Variable, shape: Shape, axes: tuple[int, ...]) -> Access:
