@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from funcdl.checkpoints import Folder
 from funcdl.training.means import Means
 from transforms.errors import message
 from transforms.tree import Tree
@@ -72,7 +73,7 @@ def no_memory(train_state: Any) -> Tree:
 
 
 class Callback(NamedTuple):
-    """Something to do during training: four functions, of which any may be left out.
+    """Something to do during training: functions, of which any may be left out.
 
     Each hook is ``hook(state, run) -> (state, decision)`` with the callback's own state, the `Run` and a
     `Decision`. Callbacks act in the order in which `fit` gets them, and each sees what those before it
@@ -84,6 +85,7 @@ class Callback(NamedTuple):
         on_step: called after every step; with ``steps_per_call``, after every call.
         on_epoch: called after every epoch and its validation, with the epoch's record as ``run.logs``.
         on_end: called once, at the end or after an interrupt.
+        folder: where it keeps files that a training can go on from, if it does.
 
     >>> def budget(steps):
     ...     def on_step(state, run):
@@ -97,6 +99,7 @@ class Callback(NamedTuple):
     on_step: Hook = ignore
     on_epoch: Hook = ignore
     on_end: Hook = ignore
+    folder: Folder | None = None
 
 
 def notify(

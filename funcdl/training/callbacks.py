@@ -91,7 +91,7 @@ def early_stopping(
 def checkpoint(folder: Folder, *, every: int | None = None, monitor: str | None = None) -> Callback:
     """Write all that it takes to go on, after every epoch and every so many steps.
 
-    ``fit(..., resume=folder)`` goes on from the last one. Its train state is under ``"state"`` in the file:
+    ``fit(..., resume=True)`` goes on from the last one. Its train state is under ``"state"`` in the file:
     ``checkpoints.load_partial(folder.best(), {"state": train_state}, "state/**")``.
 
     Args:
@@ -114,7 +114,7 @@ def checkpoint(folder: Folder, *, every: int | None = None, monitor: str | None 
         value = None if monitor is None else monitored("training.checkpoint", monitor, run.logs)
         return run.step, Decision(after=lambda run: save_run(folder, run, value))
 
-    return Callback(lambda train_state: 0, on_step=on_step, on_epoch=on_epoch)
+    return Callback(lambda train_state: 0, on_step=on_step, on_epoch=on_epoch, folder=folder)
 
 
 def log_learning_rate(schedule: Schedule | None = None) -> Callback:

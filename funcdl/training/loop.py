@@ -72,7 +72,7 @@ def fit(
     validation: Validation | None = None,
     callbacks: Sequence[Callback] = (),
     steps_per_call: int = 1,
-    resume: Folder | None = None,
+    resume: bool | Folder = False,
     progress: bool | None = None,
 ) -> FitResult:
     """Fold a step over the batches of several epochs.
@@ -91,8 +91,8 @@ def fit(
         callbacks: what else is to be done, in this order; see `Callback`.
         steps_per_call: number of steps in one compiled `transforms.scan`, at least 1; 1 calls ``step`` as it
             is. Callbacks see the training after every call.
-        resume: where `checkpoint` keeps its files; the training goes on from the last one, bit for bit as if
-            it had never stopped. Where there is none it begins.
+        resume: whether to go on from the last file that the callback `checkpoint` has kept, bit for bit as if
+            the training had never stopped; or the folder of such files. Where there is none it begins.
         progress: whether to show a progress bar; by default, if standard error is a terminal.
 
     Returns:
@@ -103,7 +103,8 @@ def fit(
             the last good state and the history.
         CheckpointError: the checkpoint to go on from cannot be read.
         TypeError: ``batches`` has no epochs.
-        ValueError: a number is out of range, the logs have no ``"loss"``, or the checkpoint is of another
+        ValueError: a number is out of range, no callback or more than one keeps files to go on from, the logs
+            have no ``"loss"``, or the checkpoint is of another
             training.
 
     >>> import numpy as np
@@ -116,8 +117,9 @@ def fit(
     _check_arguments(batches, epochs, steps_per_call)
     memories = tuple(callback.init(train_state) for callback in callbacks)
     start = Run(train_state, train_state, callbacks=memories)
-    if resume is not None:
-        start = restore_run(resume, start, len(batches))
+    if resume is not False:
+        folder = _kept_by(callbacks) if resume is True else resume
+        start = restore_run(folder, start, len(batches))
     run = start
     advance = one_by_one(step) if steps_per_call == 1 else many_at_once(step)
     with _progress_bar(start, epochs * len(batches), progress) as bar, contextlib.suppress(KeyboardInterrupt):
@@ -216,6 +218,15 @@ def _show(bar: Any, run: Run, epochs: int) -> None:
 def _by_name(records: Sequence[Record]) -> History:
     names = dict.fromkeys(name for record in records for name in record)
     return {name: [record.get(name, math.nan) for record in records] for name in names}
+
+
+def _kept_by(callbacks: Sequence[Callback]) -> Folder:
+    """Return the one folder that a callback keeps."""
+    folders = [callback.folder for callback in callbacks if callback.folder is not None]
+    if len(folders) != 1:
+        rule, remedy = "have one training.checkpoint to go on from", "or give resume=folder"
+        raise ValueError(message("training.fit", "the callbacks", rule, len(folders), remedy))
+    return folders[0]
 
 
 def _check_arguments(batches: Epochs, epochs: int, steps_per_call: int) -> None:

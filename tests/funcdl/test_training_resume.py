@@ -43,7 +43,7 @@ def problem(path, *, folder=None, hook=None, steps_per_call=1, resume=False, epo
         ),
         callbacks=callbacks,
         steps_per_call=steps_per_call,
-        resume=folder if resume else None,
+        resume=resume,
         progress=False,
     )
 
@@ -175,9 +175,7 @@ def test_a_training_that_stopped_early_stays_stopped(tmp_path):
         folder = checkpoints.Folder(path=tmp_path)
         callbacks = [rule, training.checkpoint(folder)]
         batches = data.batches(np.arange(2.0), 1)
-        return training.fit(
-            step, 0, batches, epochs=9, callbacks=callbacks, resume=folder if resume else None
-        )
+        return training.fit(step, 0, batches, epochs=9, callbacks=callbacks, resume=resume)
 
     first = run(False)
     assert len(first.history["loss"]) == 3
@@ -194,7 +192,7 @@ def test_a_history_with_nan_comes_back(tmp_path):
     def step(state, batch):
         return state + 1, {"loss": 0.0, "undefined": math.nan}
 
-    def run(epochs, resume=None):
+    def run(epochs, resume=False):
         callbacks = [training.checkpoint(folder)]
         batches = data.batches(np.arange(2.0), 1)
         return training.fit(step, 0, batches, epochs=epochs, callbacks=callbacks, resume=resume).history
@@ -207,7 +205,7 @@ def test_a_history_with_nan_comes_back(tmp_path):
 # What cannot go on says so
 
 
-def small(folder, features=2, *, batches=None, resume=None):
+def small(folder, features=2, *, batches=None, resume=False):
     model, optimizer = nn.dense(features), optim.sgd(0.1)
     x = np.ones((6, 3), np.float32)
     state = training.init(model, optimizer, random.key(0), x)
@@ -259,3 +257,10 @@ def test_data_with_fewer_batches_is_refused(tmp_path):
     text = r"training.fit: batches must have at least the 2 batches that were taken"
     with pytest.raises(ValueError, match=text):
         small(folder, batches=data.batches((x, np.zeros(6, np.float32)), 6), resume=folder)
+
+
+def test_resuming_needs_one_folder():
+    batches = data.batches(np.arange(4.0), 2)
+    rule = r"training.fit: the callbacks must have one training.checkpoint to go on from, got 0"
+    with pytest.raises(ValueError, match=rule):
+        training.fit(lambda s, b: (s, {"loss": 0.0}), 0, batches, epochs=1, resume=True)
