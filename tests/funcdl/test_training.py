@@ -91,6 +91,15 @@ def test_an_interrupt_gives_the_state_so_far():
     assert (state, history) == (5, {"loss": [0.5, 2.5]})
 
 
+@pytest.fixture
+def _interrupts_raise():
+    """Handle the signal as Python does, also in a process that was started in the background and ignores it."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+@pytest.mark.usefixtures("_interrupts_raise")
 @pytest.mark.parametrize("steps_per_call", [1, 2])
 def test_the_signal_of_ctrl_c_ends_an_epoch_in_its_middle(steps_per_call):
     def interrupt(own, run):
