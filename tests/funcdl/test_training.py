@@ -93,7 +93,7 @@ def test_an_interrupt_gives_the_state_so_far():
 
 @pytest.fixture
 def _interrupts_raise():
-    """Handle the signal as Python does, also in a process that was started in the background and ignores it."""
+    """Handle the signal as Python does, also in a process started in the background, which ignores it."""
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, handler)
