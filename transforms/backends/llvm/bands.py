@@ -49,8 +49,11 @@ _COARSEST = 4
 _WINDOW = 256
 
 
-def form_bands(steps: Sequence[Step], returned: set[Variable]) -> tuple[Step, ...]:
-    """Order the steps, each after what it depends on, and take together what can run unit by unit."""
+def form_bands(steps: Sequence[Step], returned: set[Variable], threads: int) -> tuple[Step, ...]:
+    """Order the steps, each after what it depends on, and take together what can run unit by unit.
+
+    The number of threads decides how much is divided, and never what is computed.
+    """
     after = _dependencies(steps)
     waiting = dict.fromkeys(range(len(steps)))
     done: set[int] = set()
@@ -61,12 +64,12 @@ def form_bands(steps: Sequence[Step], returned: set[Variable]) -> tuple[Step, ..
         taken = [first]
         done.add(first)
         step = steps[first]
-        columns = _column_units(step) if isinstance(step, Contraction) else 1
+        columns = _column_units(step, threads) if isinstance(step, Contraction) else 1
         if columns > 1 and isinstance(step, Contraction):
             apart[len(formed)] = dict.fromkeys((*reads(step), *writes(step)), False)
             formed.append(Band((_split_columns(step, columns),), columns, parallel=True))
         elif isinstance(step, (Kernel, Contraction)):
-            band = _Forming(step)
+            band = _Forming(step, threads)
             for index in others:
                 other = steps[index]
                 if isinstance(other, (Kernel, Contraction)) and after[index] <= done and band.joins(other):
@@ -158,7 +161,8 @@ class _Forming:
         apart: for each buffer whether each unit touches a part of its own.
     """
 
-    def __init__(self, step: Splittable) -> None:
+    def __init__(self, step: Splittable, threads: int) -> None:
+        self.threads = threads
         self.steps = [step]
         self.units = _leading(step)
         self.most = _most_units(step)
@@ -168,7 +172,7 @@ class _Forming:
 
     def joins(self, step: Splittable) -> bool:
         """Add a step if its units fit those of the others; say whether they do."""
-        if isinstance(step, Contraction) and _column_units(step) > 1:
+        if isinstance(step, Contraction) and _column_units(step, self.threads) > 1:
             return False
         units = math.gcd(self.units, _leading(step))
         if units == 1 or units < min(self.units, _FEWEST_UNITS):
@@ -244,10 +248,15 @@ def split_step(step: Splittable, units: int) -> Splittable:
     return split._replace(stack=(units, length, *split.stack[1:]), split="stack")
 
 
-def _column_units(step: Contraction) -> int:
-    """Return into how many units of columns a contraction of too few rows should be divided."""
+def _column_units(step: Contraction, threads: int) -> int:
+    """Return into how many units of columns a contraction of too few rows should be divided.
+
+    Where the right operand stays in cache, a unit of rows for each thread is enough: what follows can join it.
+    """
     units, rest = divmod(step.columns, _COLUMNS)
     if step.stack or rest or units < _FEWEST_UNITS or _most_units(step) >= _FEWEST_UNITS:
+        return 1
+    if _most_units(step) >= threads and _bytes([step.right.buffer]) <= _UNIT_BYTES:
         return 1
     return units if nanoseconds(step) > _WORTH_THREADS else 1
 

@@ -29,6 +29,7 @@ from transforms.backends.llvm.steps import (
     Store,
     Switch,
 )
+from transforms.backends.llvm.threads import get_threads
 from transforms.backends.llvm.views import broadcast, is_contiguous, whole
 from transforms.backends.llvm.writer import NATIVE
 from transforms.graph.ir import Equation, Graph, Operand, Variable
@@ -75,9 +76,8 @@ class Scheduler:
         outputs = tuple(self.output(x) for x in self.graph.outputs)
         access = {x: whole(x).access for x in self.made}
         steps = [x.kernel(self.stored, access) if isinstance(x, Group) else x for x in self.steps]
-        return Schedule(
-            self.graph.inputs, tuple(self.constants), form_bands(in_stages(steps), self.returned), outputs
-        )
+        bands = form_bands(in_stages(steps), self.returned, get_threads())
+        return Schedule(self.graph.inputs, tuple(self.constants), bands, outputs)
 
     def equation(self, equation: Equation) -> None:
         """Add an equation: by its primitive's rule, as an element of a group, or as a call of NumPy."""

@@ -15,6 +15,7 @@ from transforms.graph.passes.common import share_common as share_common
 from transforms.graph.passes.dead import remove_dead as remove_dead
 from transforms.graph.passes.folding import fold_constants as fold_constants
 from transforms.graph.passes.inline import inline_calls as inline_calls
+from transforms.graph.passes.pieces import join_pieces as join_pieces
 from transforms.graph.passes.scatters import merge_scatters as merge_scatters
 
 ORDER: tuple[Callable[[Graph], Graph], ...] = (
@@ -23,6 +24,7 @@ ORDER: tuple[Callable[[Graph], Graph], ...] = (
     simplify,
     fold_constants,
     share_common,
+    join_pieces,
     remove_dead,
     merge_scatters,
     remove_dead,
