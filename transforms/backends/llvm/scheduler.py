@@ -14,6 +14,7 @@ import numpy as np
 
 from transforms.backends.llvm.bands import form_bands
 from transforms.backends.llvm.group import Group
+from transforms.backends.llvm.layouts import without_copies
 from transforms.backends.llvm.native import native_form
 from transforms.backends.llvm.partials import in_stages
 from transforms.backends.llvm.steps import (
@@ -66,6 +67,7 @@ class Scheduler:
         self.regions = {x: whole(x) for x in self.made}
         self.stored: set[Variable] = set()
         self.known = {x: np.asarray(value) for x, value in graph.constants}
+        self.copies: dict[Region, Region] = {}
         self.checked: dict[tuple[Region, int], Region] = {}  # indices that were checked for an axis
         self.uniform = {x: number for x, value in graph.constants if (number := _uniform(value)) is not None}
 
@@ -76,7 +78,8 @@ class Scheduler:
         outputs = tuple(self.output(x) for x in self.graph.outputs)
         access = {x: whole(x).access for x in self.made}
         steps = [x.kernel(self.stored, access) if isinstance(x, Group) else x for x in self.steps]
-        bands = form_bands(in_stages(steps), self.returned, get_threads())
+        steps = in_stages(without_copies(steps, self.returned))
+        bands = form_bands(steps, self.returned, get_threads())
         return Schedule(self.graph.inputs, tuple(self.constants), bands, outputs)
 
     def equation(self, equation: Equation) -> None:
@@ -174,12 +177,15 @@ class Scheduler:
             self.uniform[variable] = number
 
     def copy(self, region: Region) -> Region:
-        """Store a region as a buffer of its own, by a kernel of its own: it may transpose."""
+        """Store a region as a buffer of its own, once, by a kernel of its own: it may transpose."""
+        if region in self.copies:
+            return self.copies[region]
         buffer = Variable(ArrayType(region.shape, region.access.buffer.type.dtype))
         index = self.own_group(region.shape, [region.access.buffer])
         value = self.read(index, region, buffer.type.dtype)
         self.store(index, value, whole(buffer))
-        return self.regions[buffer]
+        self.copies[region] = self.regions[buffer]
+        return self.copies[region]
 
     def write(self, operand: Region | bool | int | float, target: Region, after: int = -1) -> int:
         """Store an operand, which broadcasts, to a region; return the index of the group."""
