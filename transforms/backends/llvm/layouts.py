@@ -81,7 +81,13 @@ def _as_copy(step: Step) -> _Copy | None:
     if not isinstance(step, Kernel) or len(step.values) != 1 or len(step.stores) != 1:
         return None
     value, target = step.values[0], step.stores[0].access
-    if step.reductions or step.scatters or not isinstance(value, Load) or value.access.offset or target.offset:
+    if (
+        step.reductions
+        or step.scatters
+        or not isinstance(value, Load)
+        or value.access.offset
+        or target.offset
+    ):
         return None
     loops = zip(step.shape, value.access.strides, target.strides, strict=True)
     axes = tuple(axis for axis in loops if axis[0] > 1)
@@ -103,6 +109,7 @@ def _covers(axes: list[tuple[int, int]], buffer: Variable) -> bool:
 def _writing(step: Step, copy: _Copy, instead: bool) -> Step | None:
     """Return a step that writes what is copied where the copy is: instead, or as well; None if it cannot."""
     if isinstance(step, Contraction):
+        step = _divided(step, copy)
         loops = (*step.stack, *step.rows, step.columns)
         out = copy.moved(step.out, loops) if instead and not step.is_empty else None
         return None if out is None else step._replace(out=out)
@@ -117,3 +124,24 @@ def _writing(step: Step, copy: _Copy, instead: bool) -> Step | None:
         return None
     others = step.stores[:place] + step.stores[place + 1 :] if instead else step.stores
     return step._replace(stores=(*others, Store(store.value, access)))
+
+
+def _divided(step: Contraction, copy: _Copy) -> Contraction:
+    """Return a contraction whose first axis is two if those are apart in the target of a copy."""
+    if not step.stack:
+        return step
+    length, stride = step.stack[0], step.out.strides[0]
+    inner = next((n for n, source, _ in copy.axes if source == stride and n < length), length)
+    if inner == length or length % inner:
+        return step
+
+    def along(access: Access) -> Access:
+        first, *others = access.strides
+        return access._replace(strides=(first * inner, first, *others))
+
+    return step._replace(
+        stack=(length // inner, inner, *step.stack[1:]),
+        left=along(step.left),
+        right=along(step.right),
+        out=along(step.out),
+    )

@@ -98,7 +98,7 @@ class Scheduler:
         buffer = region.access.buffer
         taken = self.apart and (self.made[buffer] < 0 or buffer in self.returned)
         if taken or not is_contiguous(region):
-            region = self.copy(region)
+            region = self.new_copy(region)
         self.stored.add(region.access.buffer)
         self.returned.add(region.access.buffer)
         return region.access.buffer, region.shape
@@ -177,15 +177,18 @@ class Scheduler:
             self.uniform[variable] = number
 
     def copy(self, region: Region) -> Region:
-        """Store a region as a buffer of its own, once, by a kernel of its own: it may transpose."""
-        if region in self.copies:
-            return self.copies[region]
+        """Return a copy of a region, in order; the same each time."""
+        if region not in self.copies:
+            self.copies[region] = self.new_copy(region)
+        return self.copies[region]
+
+    def new_copy(self, region: Region) -> Region:
+        """Store a region as a buffer of its own, by a kernel of its own: it may transpose."""
         buffer = Variable(ArrayType(region.shape, region.access.buffer.type.dtype))
         index = self.own_group(region.shape, [region.access.buffer])
         value = self.read(index, region, buffer.type.dtype)
         self.store(index, value, whole(buffer))
-        self.copies[region] = self.regions[buffer]
-        return self.copies[region]
+        return self.regions[buffer]
 
     def write(self, operand: Region | bool | int | float, target: Region, after: int = -1) -> int:
         """Store an operand, which broadcasts, to a region; return the index of the group."""
