@@ -251,7 +251,7 @@ def split_step(step: Splittable, units: int) -> Splittable:
 def _column_units(step: Contraction, threads: int) -> int:
     """Return into how many units of columns a contraction of too few rows should be divided.
 
-    Where the right operand stays in cache, a unit of rows for each thread is enough: what follows can join it.
+    Where the right operand stays in cache, a unit of rows for each thread is enough, and others can join.
     """
     units, rest = divmod(step.columns, _COLUMNS)
     if step.stack or rest or units < _FEWEST_UNITS or _most_units(step) >= _FEWEST_UNITS:

@@ -78,8 +78,8 @@ class Scheduler:
         outputs = tuple(self.output(x) for x in self.graph.outputs)
         access = {x: whole(x).access for x in self.made}
         steps = [x.kernel(self.stored, access) if isinstance(x, Group) else x for x in self.steps]
-        steps = in_stages(without_copies(steps, self.returned))
-        bands = form_bands(steps, self.returned, get_threads())
+        divided = in_stages(without_copies(steps, self.returned))
+        bands = form_bands(divided, self.returned, get_threads())
         return Schedule(self.graph.inputs, tuple(self.constants), bands, outputs)
 
     def equation(self, equation: Equation) -> None:

@@ -59,9 +59,9 @@ def _embedded(equation: Equation) -> _Pieces | None:
     entries = equation.attributes["index"].entries
     if repr(zero) != "0.0" or not isinstance(value, Variable) or value.weak is not None:
         return None
-    if len(entries) != len(result.type.shape) or not all(
-        isinstance(x, Slice) and x.step == 1 for x in entries
-    ):
+    if len(entries) != len(result.type.shape):
+        return None
+    if not all(isinstance(entry, Slice) and entry.step == 1 for entry in entries):
         return None
     lengths = tuple(x.length for x in entries)
     parts = [axis for axis, n in enumerate(result.type.shape) if lengths[axis] != n]
