@@ -1,8 +1,8 @@
 """Backends: each turns a graph into something that runs it.
 
 A backend is a module ``transforms.backends.<name>`` with a function ``compile_graph(graph)`` that returns an
-`Executable` on NumPy arrays. It is imported when it is first asked for. One of `DONATING_BACKENDS` also takes a
-`Placement` as second argument; then one of `DEVICE_BACKENDS` gives results that stay on their device.
+`Executable` on NumPy arrays. It is imported when it is first asked for. One of `DONATING_BACKENDS` also takes
+a `Placement` as second argument; then one of `DEVICE_BACKENDS` gives results that stay on their device.
 """
 
 from __future__ import annotations

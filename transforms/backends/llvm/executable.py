@@ -59,7 +59,7 @@ class NativeExecutable:
         finally:
             self._idle.append(instance)
 
-    def attempt(self, inputs: list[Any]) -> list[Array] | None:
+    def attempt(self, inputs: list[Any]) -> Sequence[Array] | None:
         """Run the program on anything; None if that is not arrays and scalars of just its inputs' types.
 
         To find that out takes less time here than in Python.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -84,17 +85,17 @@ class Instance:
         rest = [x for x in outputs if x not in schedule.donated]
         # Whether there are no calls of NumPy, and each result is an array of its own that was written.
         self.is_plain = rest == self.written and not any(isinstance(part, HostCall) for part in parts)
-        given = [*schedule.inputs, *self.written]
-        # Where the results are among the inputs and what was written, if some of them are inputs.
-        self.order = [*map(given.index, outputs)] if self.donated and self.is_plain else None
+        given: list[Any] = [*schedule.inputs, *self.written]
+        # Takes the results from the inputs and what was written, if some of them are inputs.
+        self.select = _selection([*map(given.index, outputs)] if self.donated and self.is_plain else [])
         self.scalars = [i for i, x in enumerate(self.written) if not shapes[x]]
 
-    def attempt(self, inputs: list[Any]) -> list[Array] | None:
+    def attempt(self, inputs: list[Any]) -> Sequence[Array] | None:
         """Run the program if all inputs are contiguous arrays and scalars of its types; else return None."""
         code = self.prepare(id(inputs), self.control_address)
         return None if code == UNUSUAL else self._run(inputs, code)
 
-    def run(self, inputs: Sequence[Any]) -> list[Array]:
+    def run(self, inputs: Sequence[Any]) -> Sequence[Array]:
         """Run the program on arrays or numbers of the types of its inputs."""
         arrays = [*inputs]
         code = self.prepare(id(arrays), self.control_address)
@@ -119,7 +120,7 @@ class Instance:
             if needs_copy(arrays[i]):
                 arrays[i] = arrays[i].copy()
 
-    def _run(self, inputs: list[Any], code: int) -> list[Array]:
+    def _run(self, inputs: list[Any], code: int) -> Sequence[Array]:
         written = self.results.pick()
         if code != DONE:
             self._point(self.written, written)
@@ -138,10 +139,7 @@ class Instance:
             return written
         for place in self.scalars:
             written[place] = written[place][()]
-        if self.order is None:
-            return written
-        arrays = inputs + written
-        return [arrays[i] for i in self.order]
+        return written if self.select is None else self.select(inputs + written)
 
     def _point(self, buffers: Sequence[Variable], arrays: Sequence[Array]) -> None:
         """Enter the addresses of arrays into the table."""
@@ -220,6 +218,13 @@ def _control(instance: Instance, schedule: Schedule) -> tuple[Any, int]:
     pools = [0, *(0,) * KEPT, -1] * len(written)
     numbers = [*head, *records, *pools]
     return (ctypes.c_int64 * len(numbers))(*numbers), len(head) + len(records)
+
+
+def _selection(places: list[int]) -> Callable[[list[Any]], Sequence[Any]] | None:
+    """Return what takes from a list what stands at some places; None for none."""
+    if len(places) > 1:
+        return operator.itemgetter(*places)  # which for one place would give what stands there, bare
+    return (lambda values: [values[places[0]]]) if places else None
 
 
 def _ranges(schedule: Schedule, layout: Layout) -> Any:

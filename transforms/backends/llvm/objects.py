@@ -2,8 +2,8 @@
 
 `prepare` reads the heads of the arrays that a call is given, and picks for each result an array that nobody
 refers to any more. It holds the interpreter's lock. Where an argument is something else than a contiguous
-array or a scalar of the right type, or no array is free, it says so, and Python does the rest. What is donated
-must be an array that owns its memory, and shares it with no other argument.
+array or a scalar of the right type, or no array is free, it says so, and Python does the rest. What is
+donated must be an array that owns its memory, and shares it with no other argument.
 """
 
 from __future__ import annotations
