@@ -301,8 +301,14 @@ def jit(
             branch. Each value has a program of its own.
         static_argnames: names of arguments that are not traced. An argument that ``f`` names is static
             whether it is given by position or by name, if it is static in one way.
-        donate_argnums: positions of arguments that are not used again after the call, so that a backend
-            may write its results over them.
+        donate_argnums: positions of arguments that must not be used again after the call, so that "llvm" and
+            "xla" may write results of the same shape and dtype over them: a training step then needs no
+            second copy of its parameters. Under "llvm" such a NumPy array becomes the result, read-only.
+            Nothing stops you from looking at it: it holds the new values. So does whatever else shares its
+            memory: views of it, a pullback or a program that has kept it. An array that does not own
+            its memory (a view, a mapped file), or shares it with another argument, is copied before. If the
+            call raises an error, what donated arrays hold is not known. "numpy" ignores the option, and so
+            does a call that is part of what another transform traces.
         in_shardings: for "xla", a JAX sharding of all leaves of the arguments, or a tuple with a tree of
             shardings for each traced positional argument. A leaf stands for a whole subtree, and None says
             that the arrays are where they should be.
@@ -322,6 +328,11 @@ def jit(
     >>> f = jit(lambda x: np.sin(x) ** 2)
     >>> f(np.zeros(2)), f.cache_size()
     (array([0., 0.]), 1)
+    >>> step = jit(lambda params, gradient: params - 0.5 * gradient, donate_argnums=0)
+    >>> params = np.ones(2)
+    >>> params = step(params, np.ones(2))  # the old parameters are gone
+    >>> params
+    array([0.5, 0.5])
     """
     if f is None:
         return functools.partial(

@@ -166,9 +166,10 @@ CASES = {
     "a loop that exchanges": lambda x, y, z: scan(lambda c, _: ((c[1], c[0]), c[0][0]), (x, y), None, 3),
     "a loop from one array twice": lambda x, y, z: scan(lambda c, r: ((c[1] + r, c[0]), r), (x, x), z),
     "an odd loop from one array twice": lambda x, y, z: scan(
-        lambda c, r: ((c[1] + r, c[0]), r), (x, x), z[:39]
+        lambda c, r: ((c[0] + r, c[1][::-1]), r), (x, x), z[:39]
     ),
     "a loop after a loop": lambda x, y, z: repeated(repeated(x, y), z),
+    "a loop from a loop's result": lambda x, y, z: in_a_row(x, y, z),
     "a loop and what reads its result": lambda x, y, z: (repeated(x, y), repeated(x, y) @ z, y + z),
     "a loop with a condition": lambda x, y, z: while_loop(lambda c: np.sum(c[0]) < 5e4, grow, (x, y)),
     "a loop that never runs": lambda x, y, z: while_loop(lambda c: np.sum(c[0]) > 5e9, grow, (x, y)),
@@ -183,6 +184,11 @@ def grow(carry):
 
 def repeated(x, y):
     return fori_loop(0, 3, lambda _, c: c * F32(0.5) + y, x)
+
+
+def in_a_row(x, y, z):
+    first = repeated(x, y)
+    return first, repeated(first, z), repeated(z, y)
 
 
 @pytest.mark.parametrize("donated", [(0,), (1, 2), (0, 1, 2)], ids=str)
