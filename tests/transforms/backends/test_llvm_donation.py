@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from transforms import at, cond, fori_loop, grad, jit, scan, tree, value_and_grad, vjp, vmap, while_loop
+from transforms.backends.llvm import instance
+from transforms.backends.llvm.objects import UNUSUAL
 
 F32 = np.float32
 
@@ -227,7 +229,7 @@ OPERATIONS = (
     lambda x, y: softmax(x) * y,
     lambda x, y: x - np.mean(y, axis=0),
     lambda x, y: np.tanh(x) + np.sum(y, axis=1, keepdims=True) / F32(64),
-    lambda x, y: np.concatenate([x[:32], y[32:]]),
+    lambda x, y: np.concatenate([x[: len(x) // 2], y[len(x) // 2 :]]),
 )
 
 
@@ -346,6 +348,24 @@ def test_other_dtypes_and_numbers():
     same(STEP(np.zeros((0, 3)), np.zeros((0, 3))), (np.zeros((0, 3)), 0))
     truth = donating(lambda x: ~x)(np.array([True, False]))
     assert truth.tolist() == [False, True]
+
+
+def test_a_number_beside_a_donated_array():
+    x = X.copy()
+    times = donating(lambda x, n: x * n)
+    assert times(times(x, 3), 2) is x
+    same(x, X * 6)
+
+
+def test_where_the_layout_of_objects_is_not_known(monkeypatch):
+    monkeypatch.setattr(instance, "prepare_function", lambda: lambda inputs, control: UNUSUAL)
+    f = donating(lambda x, y: (x + y, y * 2), (0, 1))
+    first = f(X.copy(), Y.copy())
+    same(first, (X + Y, Y * 2))
+    same(f(*first), (X + 3 * Y, Y * 4))
+    x = X.copy()
+    same(f(x, x), (X * 2, X * 2))
+    assert not any(result.flags.writeable for result in first)
 
 
 def test_a_constant_of_the_program_is_not_written_over():
