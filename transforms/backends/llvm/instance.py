@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -22,7 +23,7 @@ from transforms.backends.llvm.objects import (
     pointer,
     prepare_function,
 )
-from transforms.backends.llvm.overlap import Range, ranges
+from transforms.backends.llvm.overlap import Range, ranges, separate
 from transforms.backends.llvm.steps import FAILURE, HostCall, Region, Schedule
 from transforms.backends.llvm.views import is_contiguous
 from transforms.graph.ir import Variable
@@ -70,7 +71,7 @@ class Instance:
         self.failure = np.array([0, -1])
         self._point([FAILURE], [self.failure])
         self.given = {*self.arrays, *schedule.inputs}.difference(schedule.donated)
-        self.donated = [schedule.inputs.index(x) for x in schedule.donated]
+        self.donated = {schedule.inputs.index(x) for x in schedule.donated}
         self.input_types = [x.type for x in schedule.inputs]
         lengths = [n for x in self.input_types for n in x.shape]
         self.lengths = (ctypes.c_int64 * len(lengths))(*lengths)
@@ -101,10 +102,7 @@ class Instance:
         code = self.prepare(id(arrays), self.control_address)
         if code == UNUSUAL:
             arrays = [*map(_array, inputs, self.input_types)]
-            self._copy_donated(arrays, lambda x: not x.flags.owndata)
-            code = self.prepare(id(arrays), self.control_address)
-        if code == UNUSUAL and self.donated:  # two are the same, or one is a view of another
-            self._copy_donated(arrays, lambda x: True)
+            self._copy_donated(arrays)
             code = self.prepare(id(arrays), self.control_address)
         if code == UNUSUAL:  # objects, which only NumPy takes, or dtypes that are equal but not the same
             self.results.forget()
@@ -114,11 +112,16 @@ class Instance:
                 arrays[i].flags.writeable = False
         return self._run(arrays, code)
 
-    def _copy_donated(self, arrays: list[Any], needs_copy: Callable[[Any], bool]) -> None:
-        """Replace donated arrays that cannot be written over by copies."""
-        for i in self.donated:
-            if needs_copy(arrays[i]):
-                arrays[i] = arrays[i].copy()
+    def _copy_donated(self, arrays: list[Any]) -> None:
+        """Replace by copies the donated arrays that cannot be written over."""
+        if not self.donated:
+            return
+        others = [x for i, x in enumerate(arrays) if i not in self.donated and isinstance(x, np.ndarray)]
+        constants = [self.arrays[x] for x, _ in self.schedule.constants]
+        owned = [i for i in self.donated if arrays[i].flags.owndata]
+        alone = separate([arrays[i] for i in owned], [*others, *constants])
+        for i in self.donated.difference(itertools.compress(owned, alone)):
+            arrays[i] = arrays[i].copy()
 
     def _run(self, inputs: list[Any], code: int) -> Sequence[Array]:
         written = self.results.pick()

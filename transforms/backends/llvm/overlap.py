@@ -10,6 +10,8 @@ import ctypes
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from transforms.types import Array
+
 _ENTRY = 3  # numbers of each array
 _READ_ONLY = ~0x0400  # all of NumPy's flags but that of arrays that can be written to
 
@@ -33,6 +35,27 @@ def ranges(arrays: Sequence[Range]) -> Any:
     count = len(arrays)
     entries = [number for x in arrays for number in x]
     return (ctypes.c_int64 * (1 + len(entries) + count))(count, *range(count), *entries)
+
+
+def separate(written: Sequence[Array], read: Sequence[Array]) -> list[bool]:
+    """Say for each contiguous array whether it can be written over: of arrays that overlap the first can.
+
+    Args:
+        written: those to write over.
+        read: others, none of which may change.
+    """
+    pairs = [*((x, i) for i, x in enumerate(written)), *((x, -1) for x in read)]
+    found = [True] * len(written)
+    end, written_end, last = 0, 0, -1
+    for begin, size, place in sorted((x.ctypes.data, x.nbytes, place) for x, place in pairs):
+        if place >= 0 and begin < end:
+            found[place] = False
+        elif place >= 0:
+            written_end, last = begin + size, place
+        elif begin < written_end:
+            found[last] = False
+        end = max(end, begin + size)
+    return found
 
 
 def claim_text(flags: int) -> str:
