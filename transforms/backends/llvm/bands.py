@@ -179,7 +179,7 @@ class _Forming:
             return False
         written = set(writes(step))
         shared = {x for x in reads(step) if x in self.written} | {x for x in written if x in self.apart}
-        parts = list(_parts(step, units))
+        parts = list(unit_parts(step, units))
         if any(x in shared and not (apart and self.apart[x]) for x, apart in parts):
             return False
         most = min(self.most, _most_units(step))
@@ -193,7 +193,7 @@ class _Forming:
         return True
 
     def _note(self, step: Splittable) -> None:
-        for buffer, apart in _parts(step, self.units):
+        for buffer, apart in unit_parts(step, self.units):
             self.apart[buffer] = self.apart.get(buffer, True) and apart
 
     def _size(self) -> int:
@@ -297,7 +297,7 @@ def _leading(step: Splittable) -> int:
     return step.shape[0] if splits else 1
 
 
-def _parts(step: Splittable, units: int) -> Iterator[tuple[Variable, bool]]:
+def unit_parts(step: Splittable, units: int) -> Iterator[tuple[Variable, bool]]:
     """Return for each access its buffer, and whether each unit stays in a part of that of its own."""
     split = split_step(step, units)
     if isinstance(split, Kernel):

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from transforms.backends.llvm.bands import form_bands
+from transforms.backends.llvm.donation import can_hold_results, write_over
 from transforms.backends.llvm.group import Group
 from transforms.backends.llvm.layouts import without_copies
 from transforms.backends.llvm.native import native_form
@@ -55,9 +56,10 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 class Scheduler:
     """Writes the schedule of one graph."""
 
-    def __init__(self, graph: Graph, *, apart: bool = False) -> None:
+    def __init__(self, graph: Graph, *, apart: bool = False, donated: tuple[int, ...] = ()) -> None:
         self.graph = graph
-        self.apart = apart  # whether each result must be a buffer of its own
+        self.apart = apart or bool(donated)  # whether each result must be a buffer of its own
+        self.donated = [x for x in (graph.inputs[i] for i in donated) if can_hold_results(x)]
         self.returned: set[Variable] = set()
         self.constants = list(graph.constants)
         self.steps: list[Group | Contraction | HostCall | Repeat | Switch | RepeatWhile] = []
@@ -80,7 +82,8 @@ class Scheduler:
         steps = [x.kernel(self.stored, access) if isinstance(x, Group) else x for x in self.steps]
         divided = in_stages(without_copies(steps, self.returned))
         bands = form_bands(divided, self.returned, get_threads())
-        return Schedule(self.graph.inputs, tuple(self.constants), bands, outputs)
+        schedule = Schedule(self.graph.inputs, tuple(self.constants), bands, outputs)
+        return write_over(schedule, self.donated) if self.donated else schedule
 
     def equation(self, equation: Equation) -> None:
         """Add an equation: by its primitive's rule, as an element of a group, or as a call of NumPy."""
@@ -96,12 +99,18 @@ class Scheduler:
             return output
         region = self.regions[output]
         buffer = region.access.buffer
-        taken = self.apart and (self.made[buffer] < 0 or buffer in self.returned)
+        taken = self.apart and buffer.type.dtype in NATIVE and not self._is_own(region)
         if taken or not is_contiguous(region):
             region = self.new_copy(region)
         self.stored.add(region.access.buffer)
         self.returned.add(region.access.buffer)
         return region.access.buffer, region.shape
+
+    def _is_own(self, region: Region) -> bool:
+        """Say whether a region is a buffer that can be one more result, and nothing else."""
+        buffer = region.access.buffer
+        given_away = buffer in self.donated and region.shape == buffer.type.shape
+        return buffer not in self.returned and (self.made[buffer] >= 0 or given_away)
 
     # --- groups
 
