@@ -1,8 +1,8 @@
 """One contender in a fresh process: ``python -m benchmarks.fresh WORKLOAD CONTENDER '{"threads": 2, ...}'``.
 
 Prints JSON: the seconds of the first call, which compiles, and the largest memory of its own that the process
-had in it and in later calls, beyond what it had with everything imported, compiler and threads started, and data
-and parameters made. To start the compiler counts as a part of the first call's time.
+had in it and in later calls, beyond what it had with everything imported, compiler and threads started, and
+data and parameters made. To start the compiler counts as a part of the time of the first call.
 """
 
 from __future__ import annotations
