@@ -305,6 +305,7 @@ def unit_parts(step: Splittable, units: int) -> Iterator[tuple[Variable, bool]]:
         for access in accesses(split):
             apart = access not in moved and _keeps_apart(access, split.shape, units, 0)
             yield access.buffer, apart
+        yield from ((wait.buffer, False) for wait in split.waits if wait.whole)
         return
     outer, axis = (*split.stack, *split.rows), split.outermost
     yield split.left.buffer, _keeps_apart(split.left, (*outer, *split.inner), units, axis)

@@ -13,6 +13,7 @@ from transforms.backends.llvm.steps import (
     Scatter,
     Store,
     Value,
+    Wait,
 )
 from transforms.graph.ir import Variable
 from transforms.types import Shape
@@ -32,6 +33,7 @@ class Group:
         stores: what is written to parts of buffers.
         reductions: what is combined.
         scatters: what is combined at indices.
+        waits: what has to be there before.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -42,6 +44,7 @@ class Group:
         self.stores: list[Store] = []
         self.reductions: list[Reduce] = []
         self.scatters: list[Scatter] = []
+        self.waits: dict[Wait, None] = {}
         self._positions: dict[tuple[object, ...], int] = {}
 
     @property
@@ -80,6 +83,7 @@ class Group:
             (*stores, *self.stores),
             tuple(self.reductions),
             tuple(self.scatters),
+            waits=tuple(self.waits),
         )
 
     def _value(self, value: Value, key: tuple[object, ...]) -> int:

@@ -1,4 +1,4 @@
-"""Matrix products as contractions, with the fewest axes that say them."""
+"""Matrix products and convolutions as contractions, with the fewest axes that say them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 from transforms.backends.llvm.steps import Access, Contraction, Region
 from transforms.backends.llvm.views import broadcast, contiguous_strides
 from transforms.graph.ir import Variable
+from transforms.primitives.convolution import Geometry
 from transforms.types import Shape
 
 CONTRACTED = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
@@ -39,6 +40,31 @@ def matrix_product(left: Region, right: Region, result: Variable) -> Contraction
 def _outer(region: Region, stack: Shape) -> tuple[int, ...]:
     outer = region.access._replace(strides=region.access.strides[:-2])
     return broadcast(Region(outer, region.shape[:-2]), stack).strides
+
+
+def window_contraction(x: Region, kernel: Region, geometry: Geometry, out: Region) -> Contraction:
+    """Return the sums over window and channels of a region that has its padding and its holes."""
+    examples, *counts, features = out.shape
+    *window, channels, _ = kernel.shape
+    groups = geometry.groups
+    x_examples, *x_spatial, x_channel = x.access.strides
+    *k_window, k_channel, k_feature = kernel.access.strides
+    o_examples, *o_counts, o_feature = out.access.strides
+    steps = [stride * n for stride, n in zip(x_spatial, geometry.strides, strict=True)]
+    holes = [stride * n for stride, n in zip(x_spatial, geometry.dilation, strict=True)]
+    each = features // groups
+    return simplify(
+        Contraction(
+            (groups,),
+            (examples, *counts),
+            (*window, channels),
+            each,
+            x.access._replace(strides=(channels * x_channel, x_examples, *steps, *holes, x_channel)),
+            kernel.access._replace(strides=(each * k_feature, *k_window, k_channel, k_feature)),
+            out.access._replace(strides=(each * o_feature, o_examples, *o_counts, o_feature)),
+            out.access.buffer.type.dtype,
+        )
+    )
 
 
 def simplify(contraction: Contraction) -> Contraction:

@@ -30,9 +30,10 @@ from transforms.backends.llvm.steps import (
     Schedule,
     Store,
     Switch,
+    Wait,
 )
 from transforms.backends.llvm.threads import get_threads
-from transforms.backends.llvm.views import broadcast, is_contiguous, whole
+from transforms.backends.llvm.views import broadcast, contiguous_strides, is_contiguous, whole
 from transforms.backends.llvm.writer import NATIVE
 from transforms.graph.ir import Equation, Graph, Operand, Variable
 from transforms.types import Array, ArrayType, Shape
@@ -199,10 +200,17 @@ class Scheduler:
         self.store(index, value, whole(buffer))
         return self.regions[buffer]
 
-    def write(self, operand: Region | bool | int | float, target: Region, after: int = -1) -> int:
+    def write(
+        self,
+        operand: Region | bool | int | float,
+        target: Region,
+        after: int = -1,
+        waits: Sequence[Wait] = (),
+    ) -> int:
         """Store an operand, which broadcasts, to a region; return the index of the group."""
         regions = [operand] if isinstance(operand, Region) else []
-        index = self.group(target.shape, regions, after=after)
+        index = self.group(target.shape, regions, after=max((after, *(self.made[x.buffer] for x in waits))))
+        self.wait(index, waits)
         buffer = target.access.buffer
         value = self.read(index, operand, buffer.type.dtype)
         self.store(index, value, target)
@@ -216,7 +224,12 @@ class Scheduler:
         self.regions[buffer] = whole(buffer)
         self.stored.add(buffer)
 
-    def own_group(self, shape: Shape, reads: list[Variable]) -> int:
+    def wait(self, index: int, waits: Sequence[Wait]) -> None:
+        """Let a group wait for buffers that earlier steps make."""
+        self.groups[index].waits.update(dict.fromkeys(waits))
+        self.stored.update(wait.buffer for wait in waits)
+
+    def own_group(self, shape: Shape, reads: Sequence[Variable]) -> int:
         """Return the index of a new group over a shape, behind what makes buffers, that nothing may join."""
         latest = self.latest.pop(shape, None)
         index = self.group(shape, [], after=max(self.made[x] for x in reads))
@@ -249,6 +262,17 @@ class Scheduler:
         group.reductions.append(Reduce("add", total, out, dtype))
         self.assign(out.buffer, index)
         self.stored.add(out.buffer)
+
+    def total(self, region: Region, result: Variable) -> None:
+        """Add the sum over the first axis of a region."""
+        dtype = result.type.dtype
+        index = self.group(region.shape, [region], (0,))
+        group = self.groups[index]
+        group.axes = (0,)
+        out = Access(result, 0, (0, *contiguous_strides(result.type.shape)))
+        group.reductions.append(Reduce("add", self.read(index, region, dtype), out, dtype))
+        self.assign(result, index)
+        self.stored.add(result)
 
     # --- kinds of equations
 

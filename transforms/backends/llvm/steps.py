@@ -6,6 +6,7 @@ step reads or writes of it is an `Access`: a first element, and a stride for eac
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -106,6 +107,18 @@ class Reduce(NamedTuple):
     dtype: DType
 
 
+class Wait(NamedTuple):
+    """A buffer that something waits for though it reads nothing of it.
+
+    Attributes:
+        buffer: what has to be there.
+        whole: whether all of it has to be; if not, a unit of a band need not wait for the other units.
+    """
+
+    buffer: Variable
+    whole: bool = False
+
+
 class Kernel(NamedTuple):
     """A loop nest over a shape, and what it does for each index.
 
@@ -117,6 +130,7 @@ class Kernel(NamedTuple):
         reductions: what is combined.
         scatters: what is combined at indices, in the order of the loops.
         split: whether one call does one index of the first loop, over which no reduction runs.
+        waits: what has to be there before, so that what takes room is not made long before it is of use.
     """
 
     shape: Shape
@@ -126,6 +140,7 @@ class Kernel(NamedTuple):
     reductions: tuple[Reduce, ...]
     scatters: tuple[Scatter, ...] = ()
     split: bool = False
+    waits: tuple[Wait, ...] = ()
 
 
 class Contraction(NamedTuple):
@@ -340,9 +355,10 @@ def accesses(kernel: Kernel) -> list[Access]:
 
 
 def reads(step: Step) -> Iterator[Variable]:
-    """Return the buffers that a step reads."""
+    """Return the buffers that a step reads, or that are there before it."""
     if isinstance(step, Kernel):
-        return (value.access.buffer for value in step.values if isinstance(value, (Load, Gather)))
+        loads = (value.access.buffer for value in step.values if isinstance(value, (Load, Gather)))
+        return itertools.chain(loads, (wait.buffer for wait in step.waits))
     if isinstance(step, Contraction):
         return iter((step.left.buffer, step.right.buffer))
     if isinstance(step, Band):

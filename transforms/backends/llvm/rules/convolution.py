@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from transforms.backends.llvm.products import CONTRACTED, simplify
-from transforms.backends.llvm.rules import winograd
+from transforms.backends.llvm.products import CONTRACTED, window_contraction
+from transforms.backends.llvm.rules import phases, winograd
+from transforms.backends.llvm.rules.padding import spread_out
 from transforms.backends.llvm.rules.products import contract
 from transforms.backends.llvm.scheduler import Scheduler, rule
-from transforms.backends.llvm.steps import Access, Contraction, Region
-from transforms.backends.llvm.views import contiguous_strides, select, whole
+from transforms.backends.llvm.steps import Access, Region, Wait
+from transforms.backends.llvm.views import contiguous_strides, whole
 from transforms.graph.ir import Equation, Variable
 from transforms.primitives.convolution import Geometry
-from transforms.primitives.slicing import BasicIndex, Slice, full_slice
-from transforms.primitives.window_geometry import Padding, dilated
-from transforms.types import ArrayType
 
 
 @rule("conv")
@@ -32,93 +28,24 @@ def convolution(scheduler: Scheduler, equation: Equation) -> bool:
         scheduler.write(0, whole(result))
         scheduler.stored.add(result)
         return True
-    x = spread_out(scheduler, x, 1, geometry.padding, geometry.input_dilation, 0)
+    if phases.skips_holes(x.shape, kernel.shape, geometry):
+        phases.convolve(scheduler, x, kernel, geometry, result)
+        return True
+    if winograd.saves_products(kernel.shape, geometry, result):
+        if kernel.shape[:2] == (3, 3):
+            winograd.convolve(scheduler, x, kernel, geometry, result)
+        else:
+            winograd.correlate(scheduler, x, kernel, geometry, result)
+        return True
+    waits = [Wait(x.access.buffer), Wait(kernel.access.buffer)]
+    x = spread_out(scheduler, x, 1, geometry.padding, geometry.input_dilation, 0, waits=waits)
     if kernel.shape[-2] == 1 and geometry.groups > 1 and kernel.shape[-1] == geometry.groups:
         _depthwise(scheduler, x, kernel, geometry, result)
         return True
-    if _saves_products(x, kernel, geometry, result):
-        if kernel.shape[:2] == (3, 3):
-            winograd.convolve(scheduler, x, kernel, result)
-        else:
-            winograd.correlate(scheduler, x, kernel, result)
-        return True
     if kernel.access.strides[-1] != 1 and kernel.shape[-1] > 1:
         kernel = scheduler.copy(kernel)
-    contract(scheduler, _contraction(x, kernel, geometry, result))
+    contract(scheduler, window_contraction(x, kernel, geometry, whole(result)))
     return True
-
-
-def _saves_products(x: Region, kernel: Region, geometry: Geometry, result: Variable) -> bool:
-    """Say whether a window, or the result for one, is three by three on whole tiles, with enough channels."""
-    if len(kernel.shape) != 4 or {*geometry.strides, *geometry.dilation, geometry.groups} != {1}:
-        return False
-    examples, height, width, features = result.type.shape
-    if kernel.shape[:2] == (3, 3):
-        tiled, channels = (height, width), kernel.shape[2]
-    else:
-        tiled, channels = kernel.shape[:2], examples
-        if (height, width) != (3, 3):
-            return False
-    return not any(n % 4 for n in tiled) and winograd.is_worth_it(channels, features, result.type.dtype)
-
-
-def spread_out(
-    scheduler: Scheduler,
-    x: Region,
-    first_axis: int,
-    padding: Padding,
-    dilation: tuple[int, ...],
-    value: Any,
-) -> Region:
-    """Return a region with holes between its elements and a rim around them, both filled with a value.
-
-    The new buffer has its axes in the order in which the region has them in memory.
-    """
-    if not any(map(any, padding)) and all(step == 1 for step in dilation):
-        return x
-    rank, count = len(x.shape), len(padding)
-    entries = [full_slice(n) for n in x.shape]
-    sides = list(x.shape)
-    for axis, ((low, high), step) in enumerate(zip(padding, dilation, strict=True), start=first_axis):
-        n = dilated(x.shape[axis], step)
-        sides[axis] = low + n + high
-        entries[axis] = Slice(low, low + n, step)
-    assert first_axis + count <= rank
-    order = sorted(range(rank), key=lambda axis: -abs(x.access.strides[axis]))
-    place = {axis: k for k, axis in enumerate(order)}
-    buffer = Variable(ArrayType(tuple(sides[axis] for axis in order), x.access.buffer.type.dtype))
-    inside = select(whole(buffer), BasicIndex(tuple(entries[axis] for axis in order)))
-    ordered = x.access._replace(strides=tuple(x.access.strides[axis] for axis in order))
-    rim = scheduler.write(value, whole(buffer))
-    scheduler.write(Region(ordered, tuple(x.shape[axis] for axis in order)), inside, after=rim)
-    scheduler.stored.add(buffer)
-    access = scheduler.regions[buffer].access
-    strides = tuple(access.strides[place[axis]] for axis in range(rank))
-    return Region(access._replace(strides=strides), tuple(sides))
-
-
-def _contraction(x: Region, kernel: Region, geometry: Geometry, result: Variable) -> Contraction:
-    examples, *counts, features = result.type.shape
-    *window, channels, _ = kernel.shape
-    groups = geometry.groups
-    x_examples, *x_spatial, x_channel = x.access.strides
-    *k_window, k_channel, k_feature = kernel.access.strides
-    o_examples, *o_counts, o_feature = contiguous_strides(result.type.shape)
-    steps = [stride * n for stride, n in zip(x_spatial, geometry.strides, strict=True)]
-    holes = [stride * n for stride, n in zip(x_spatial, geometry.dilation, strict=True)]
-    each = features // groups
-    return simplify(
-        Contraction(
-            (groups,),
-            (examples, *counts),
-            (*window, channels),
-            each,
-            x.access._replace(strides=(channels * x_channel, x_examples, *steps, *holes, x_channel)),
-            kernel.access._replace(strides=(each * k_feature, *k_window, k_channel, k_feature)),
-            Access(result, 0, (each * o_feature, o_examples, *o_counts, o_feature)),
-            result.type.dtype,
-        )
-    )
 
 
 def _depthwise(scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry, result: Variable) -> None:

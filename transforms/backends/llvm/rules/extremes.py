@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from transforms.backends.llvm.group import Group
-from transforms.backends.llvm.rules.convolution import spread_out
+from transforms.backends.llvm.rules.padding import spread_out
 from transforms.backends.llvm.scheduler import Scheduler
-from transforms.backends.llvm.steps import Access, Region
+from transforms.backends.llvm.steps import Access, Region, Wait
 from transforms.backends.llvm.views import select, whole
 from transforms.graph.ir import Variable
 from transforms.primitives.slicing import BasicIndex, Slice
@@ -65,12 +65,16 @@ class Extremes(NamedTuple):
 
 
 def find_extremes(
-    scheduler: Scheduler, x: Region, out: Region, windows: Windows, rim: float
+    scheduler: Scheduler, x: Region, out: Region, windows: Windows, rim: float, other: Variable
 ) -> Extremes | None:
-    """Return windows over an array; None if they have too many places."""
+    """Return windows over an array; None if they have too many places.
+
+    The rim is made when another buffer is there, which will be read with it.
+    """
     if math.prod(windows.window) > _MOST_PLACES or set(windows.input_dilation) != {1} or 0 in x.shape:
         return None
-    x = spread_out(scheduler, x, 0, windows.padding, windows.input_dilation, rim)
+    waits = (Wait(x.access.buffer), Wait(other))
+    x = spread_out(scheduler, x, 0, windows.padding, windows.input_dilation, rim, waits=waits)
     axes = range(len(out.shape))
     apart = [axis for axis in axes if windows.window[axis] == windows.strides[axis] == 1]
     sliding = [axis for axis in axes if axis not in apart]
@@ -80,7 +84,8 @@ def find_extremes(
 def pick(scheduler: Scheduler, t: Region, extremes: Extremes, result: Variable) -> None:
     """Take the mean of ``t`` over the places of each window's extreme."""
     windows = extremes.windows
-    t = spread_out(scheduler, t, 0, windows.padding, windows.input_dilation, 0)
+    waits = (Wait(t.access.buffer),)
+    t = spread_out(scheduler, t, 0, windows.padding, windows.input_dilation, 0, waits=waits)
     index, masks, ties = _matches(scheduler, extremes, result.type.dtype, [t.access.buffer])
     group, dtype = scheduler.groups[index], result.type.dtype
     total = group.number(0, dtype)
@@ -95,7 +100,7 @@ def route(scheduler: Scheduler, cotangent: Region, extremes: Extremes, result: V
     """Give each window's cotangent to the places of its extreme, in equal shares."""
     dtype = result.type.dtype
     total = Variable(ArrayType(extremes.x.shape, dtype))
-    scheduler.write(0, whole(total))
+    scheduler.write(0, whole(total), waits=(Wait(cotangent.access.buffer),))
     index, masks, ties = _matches(scheduler, extremes, dtype, [cotangent.access.buffer, total])
     group = scheduler.groups[index]
     share = group.apply("divide", (group.load(extremes.along(cotangent), dtype), ties), dtype)

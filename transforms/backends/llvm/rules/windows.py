@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from transforms.backends.llvm.rules.convolution import spread_out
 from transforms.backends.llvm.rules.extremes import find_extremes, pick, route
+from transforms.backends.llvm.rules.padding import spread_out
 from transforms.backends.llvm.scheduler import Scheduler, is_native, rule
-from transforms.backends.llvm.steps import Access, Reduce, Region
+from transforms.backends.llvm.steps import Access, Reduce, Region, Wait
 from transforms.backends.llvm.views import contiguous_strides, whole
 from transforms.graph.ir import Equation, Variable
 from transforms.primitives.windows import Windows
@@ -46,7 +46,8 @@ def _reduce(scheduler: Scheduler, equation: Equation, operation: str, padding: f
     x = scheduler.operand(equation.operands[0])
     if not isinstance(x, Region) or not is_native(equation) or not result.type.size:
         return False
-    x = spread_out(scheduler, x, 0, windows.padding, windows.input_dilation, padding)
+    waits = (Wait(x.access.buffer),)
+    x = spread_out(scheduler, x, 0, windows.padding, windows.input_dilation, padding, waits=waits)
     region, axes = _in_windows(x, windows, result.type.shape)
     index = scheduler.group(region.shape, [region], axes)
     group = scheduler.groups[index]
@@ -88,7 +89,7 @@ def window_pick(scheduler: Scheduler, equation: Equation) -> bool:
     if not is_native(equation) or result.type.dtype.kind != "f":
         return False
     rim = _padding_value(x.access.buffer.type.dtype, equation.attributes["kind"])
-    extremes = find_extremes(scheduler, x, out, windows, rim)
+    extremes = find_extremes(scheduler, x, out, windows, rim, tangent.access.buffer)
     if extremes is not None:
         pick(scheduler, tangent, extremes, result)
     return extremes is not None
@@ -107,28 +108,30 @@ def window_route(scheduler: Scheduler, equation: Equation) -> bool:
         return False
     if not _is_tiling(windows, x.shape):
         rim = _padding_value(x.access.buffer.type.dtype, equation.attributes["kind"])
-        extremes = find_extremes(scheduler, x, out, windows, rim)
+        extremes = find_extremes(scheduler, x, out, windows, rim, cotangent.access.buffer)
         if extremes is not None:
             route(scheduler, cotangent, extremes, result)
         return extremes is not None
-    ties = _count_ties(scheduler, x, out, windows, dtype)
-    places = _in_windows(x, windows, out.shape)[0].shape
-    inside = (0,) * len(_sliding(windows))
-    still = [
-        Region(region.access._replace(strides=(*region.access.strides, *inside)), places)
-        for region in (cotangent, out, ties)
-    ]
-    each = _in_windows(x, windows, out.shape)[0]
-    index = scheduler.group(places, [each, *still])
+    mask = _find_extremes(scheduler, x, out, windows)
+    ties = _count_ties(scheduler, mask, out, windows, dtype, Wait(cotangent.access.buffer))
+    is_extreme, _ = _in_windows(mask, windows, out.shape)
+    index = scheduler.group(is_extreme.shape, [is_extreme, cotangent, ties])
     group = scheduler.groups[index]
-    given, extreme, count = (scheduler.read(index, region, dtype) for region in still)
-    is_there = group.apply("equal", (scheduler.read(index, each, dtype), extreme), np.dtype(bool))
+    given, count = (
+        scheduler.read(index, _for_places(region, is_extreme.shape), dtype) for region in (cotangent, ties)
+    )
     share = group.apply("divide", (given, count), dtype)
     # NumPy's product with a truth value: NaN stays NaN where the extreme is not.
-    value = group.apply("multiply", (share, group.cast(is_there, dtype)), dtype)
+    value = group.apply("multiply", (share, scheduler.read(index, is_extreme, dtype)), dtype)
     target = _in_windows(whole(result), windows, out.shape)[0]
     scheduler.store(index, value, target)
     return True
+
+
+def _for_places(region: Region, places: Shape) -> Region:
+    """Return what there is one of for each window, for each place in it."""
+    still = (0,) * (len(places) - len(region.shape))
+    return Region(region.access._replace(strides=(*region.access.strides, *still)), places)
 
 
 def _is_tiling(windows: Windows, shape: Shape) -> bool:
@@ -141,19 +144,34 @@ def _is_tiling(windows: Windows, shape: Shape) -> bool:
     )
 
 
+def _find_extremes(scheduler: Scheduler, x: Region, out: Region, windows: Windows) -> Region:
+    """Return which elements are their window's extreme.
+
+    That takes a fourth of the memory of the elements, which may be needed for nothing else, and depends on
+    nothing that comes later.
+    """
+    each, _ = _in_windows(x, windows, out.shape)
+    mask = Variable(ArrayType(x.shape, np.dtype(bool)))
+    index = scheduler.own_group(each.shape, [x.access.buffer, out.access.buffer])
+    group, dtype = scheduler.groups[index], x.access.buffer.type.dtype
+    values = (scheduler.read(index, region, dtype) for region in (each, _for_places(out, each.shape)))
+    is_there = group.apply("equal", tuple(values), mask.type.dtype)
+    scheduler.store(index, is_there, _in_windows(whole(mask), windows, out.shape)[0])
+    return whole(mask)
+
+
 def _count_ties(
-    scheduler: Scheduler, x: Region, out: Region, windows: Windows, dtype: np.dtype[np.generic]
+    scheduler: Scheduler, mask: Region, out: Region, windows: Windows, dtype: np.dtype[np.generic], wait: Wait
 ) -> Region:
     """Return how many places in each window hold its extreme."""
-    each, axes = _in_windows(x, windows, out.shape)
-    still = Region(out.access._replace(strides=(*out.access.strides, *(0,) * len(axes))), each.shape)
+    is_extreme, axes = _in_windows(mask, windows, out.shape)
     ties = Variable(ArrayType(out.shape, dtype))
-    index = scheduler.group(each.shape, [each, still], axes)
+    index = scheduler.group(is_extreme.shape, [is_extreme], axes, after=scheduler.made[wait.buffer])
+    scheduler.wait(index, [wait])
     group = scheduler.groups[index]
     group.axes = axes
-    values = scheduler.read(index, each, dtype), scheduler.read(index, still, dtype)
-    is_there = group.cast(group.apply("equal", values, np.dtype(bool)), dtype)
-    group.reductions.append(Reduce("add", is_there, _of_windows(ties, len(axes)), dtype))
+    one = scheduler.read(index, is_extreme, dtype)
+    group.reductions.append(Reduce("add", one, _of_windows(ties, len(axes)), dtype))
     scheduler.assign(ties, index)
     scheduler.stored.add(ties)
     return whole(ties)

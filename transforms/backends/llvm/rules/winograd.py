@@ -5,261 +5,346 @@ so that a convolution becomes a product of elements, and a sum over channels for
 for 16 results, where the definition takes 144. The sums of each transform are a kernel, and the rest is a
 contraction.
 
-Source: A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks (2016), arXiv:1509.09308; the
-matrices come from the construction by A. Toom (1963) and S. Cook (1966).
+Transforms are larger than what they are of: twice for an image, four times for a kernel. So they are laid
+out in parts that can be made, used and forgotten one by one: of the examples; or of features and channels,
+where images are so small that it is the kernel's transforms that take room.
+
+Source: A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks (2016), arXiv:1509.09308.
 """
 
 from __future__ import annotations
 
-import functools
-from fractions import Fraction
-from operator import mul
 from typing import NamedTuple
 
 import numpy as np
 
-from transforms.backends.llvm.group import Group
 from transforms.backends.llvm.products import simplify
+from transforms.backends.llvm.rules.padding import spread_out
+from transforms.backends.llvm.rules.tiles import SIDE, Matrix, apply, transforms, transposed
 from transforms.backends.llvm.scheduler import Scheduler
-from transforms.backends.llvm.steps import Access, Contraction, Region
-from transforms.backends.llvm.views import contiguous_strides
+from transforms.backends.llvm.steps import Access, Contraction, DType, Region, Wait
+from transforms.backends.llvm.views import contiguous_strides, whole
 from transforms.graph.ir import Variable
+from transforms.primitives.convolution import Geometry
 from transforms.types import ArrayType, Shape
 
-_POINTS = (0, 1, -1, 2, -2)  # and infinity
-_SIDE = len(_POINTS) + 1  # of a tile of inputs
-_PLACES = _SIDE * _SIDE
+_PLACES = SIDE * SIDE
 # With fewer channels or features than this the transforms cost more than they save.
 _FEWEST = 24
+# Features of a part of a convolution, channels of one of a kernel's derivative: transforms stay in cache.
+_WIDTH = 32
+# Tiles of a part of the examples, at least: fewer rows would make the contraction slow.
+_ROWS = 64
+# Tiles of a part of the examples, over which a kernel's derivative is summed: they stay in cache, too.
+_SUMMED = 64
+# Fewer parts than this are no use for threads.
+_FEWEST_PARTS = 4
+# Elements of a line of the cache.
+_GAP = 16
 
-Matrix = tuple[tuple[Fraction, ...], ...]
 
+class _Images(NamedTuple):
+    """Images as tiles.
 
-class Transforms(NamedTuple):
-    """The matrices of ``y = result.T @ ((weights @ g) * (inputs @ d))``, a filter's results on some input."""
-
-    inputs: Matrix
-    weights: Matrix
-    result: Matrix
-
-
-@functools.cache
-def transforms(results: int, weights: int) -> Transforms:
-    """Return the matrices for so many results of a filter with so many weights; together a side and one.
-
-    >>> t = transforms(4, 3)
-    >>> d, g = np.arange(6.0) ** 2, np.array([1.0, 2.0, 4.0])
-    >>> inputs, taps, result = (np.array(m, float) for m in t)
-    >>> np.allclose(result.T @ ((taps @ g) * (inputs @ d)), np.correlate(d, g))
-    True
+    Attributes:
+        parts: of the examples.
+        each: examples of a part.
+        across: tiles from top to bottom of an image.
+        along: tiles from side to side.
     """
-    points = [Fraction(x) for x in _POINTS]
 
-    def powers(count: int) -> list[tuple[Fraction, ...]]:
-        rows = [tuple(x**k for k in range(count)) for x in points]
-        return [*rows, tuple(Fraction(int(k == count - 1)) for k in range(count))]
+    parts: int
+    each: int
+    across: int
+    along: int
 
-    def without(skipped: int | None) -> tuple[Fraction, ...]:
-        """Return the coefficients of the product of ``x - p`` over the other points."""
-        coefficients = [Fraction(1)]
-        for i, point in enumerate(points):
-            if i != skipped:
-                shifted = [Fraction(0), *coefficients]
-                coefficients = [
-                    a - point * b for a, b in zip(shifted, [*coefficients, Fraction(0)], strict=True)
-                ]
-        return (*coefficients, *[Fraction(0)] * (_SIDE - len(coefficients)))
+    @property
+    def tiles(self) -> int:
+        """How many tiles a part has."""
+        return self.each * self.across * self.along
 
-    scales: list[Fraction] = [functools.reduce(mul, (x - y for y in points if y != x)) for x in points]
-    scales.append(Fraction(1))
-    taps = [tuple(v / scale for v in row) for row, scale in zip(powers(weights), scales, strict=True)]
-    inputs = (*(without(i) for i in range(len(points))), without(None))
-    return Transforms(inputs, tuple(taps), tuple(powers(results)))
+    def divided(self, parts: int) -> _Images:
+        """Return the same images in so many parts."""
+        return self._replace(parts=parts, each=self.parts * self.each // parts)
 
 
-def is_worth_it(channels: int, features: int, dtype: np.dtype[np.generic]) -> bool:
-    """Say whether the products that are saved are more than the transforms cost."""
-    return dtype == np.float32 and min(channels, features) >= _FEWEST
+def _images(examples: int, height: int, width: int) -> _Images:
+    return _Images(1, examples, height // 4, width // 4)
 
 
-def convolve(scheduler: Scheduler, x: Region, kernel: Region, result: Variable) -> None:
-    """Add a convolution with a window of three by three; the padded input holds whole tiles."""
+class _Transformed(NamedTuple):
+    """Transforms, ``[parts, places, rows, columns]``.
+
+    Between the places is a gap: powers of two apart, they would all be in the same few lines of the cache.
+
+    Attributes:
+        buffer: where they are.
+        parts: what is made and used one by one.
+        rows: tiles, or channels of a kernel.
+        columns: channels or features.
+    """
+
+    buffer: Variable
+    parts: int
+    rows: int
+    columns: int
+
+    @property
+    def of_place(self) -> int:
+        """How many elements a place has."""
+        return self.rows * self.columns + _GAP
+
+    @property
+    def of_part(self) -> int:
+        """How many elements a part has."""
+        return _PLACES * self.of_place
+
+    @property
+    def places(self) -> list[int]:
+        """Where each place begins."""
+        return [place * self.of_place for place in range(_PLACES)]
+
+    def access(self, *strides: int) -> Access:
+        """Return the access along strides."""
+        return Access(self.buffer, 0, strides)
+
+
+def _transformed(parts: int, rows: int, columns: int, dtype: DType) -> _Transformed:
+    buffer = Variable(ArrayType((parts, _PLACES, rows * columns + _GAP), dtype))
+    return _Transformed(buffer, parts, rows, columns)
+
+
+def saves_products(window: Shape, geometry: Geometry, result: Variable) -> bool:
+    """Say whether a window, or the result for one, is three by three on whole tiles, with enough channels."""
+    if len(window) != 4 or {*geometry.strides, *geometry.dilation, geometry.groups} != {1}:
+        return False
     examples, height, width, features = result.type.shape
-    channels = x.shape[-1]
-    across, along = height // 4, width // 4
-    matrices = transforms(4, 3)
-    pieces = _transformed_pieces(scheduler, x, (examples, across, along, channels), matrices.inputs, 4)
-    taps = Variable(ArrayType((_PLACES, channels, features), result.type.dtype))
-    kernel_rows, kernel_columns, *rest = kernel.access.strides
-    _apply(
+    if window[:2] == (3, 3):
+        tiled, channels = (height, width), window[2]
+    else:
+        tiled, channels = window[:2], examples
+        if (height, width) != (3, 3):
+            return False
+    is_worth_it = result.type.dtype == np.float32 and min(channels, features) >= _FEWEST
+    return is_worth_it and not any(n % 4 for n in tiled)
+
+
+# --- results, and the inputs' derivatives
+
+
+def convolve(scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry, result: Variable) -> None:
+    """Add a convolution with a window of three by three, whose result is whole tiles."""
+    *shape, features = result.type.shape
+    images, channels = _images(*shape), x.shape[-1]
+    parts = _feature_parts(images, channels, features)
+    if parts == 1:
+        images = images.divided(_parts_of_rows(images))
+    taps = _transformed(parts, channels, features // parts, result.type.dtype)
+    # Either of the transforms is all there before the other begins, which goes through its parts one by one.
+    # So is the input: it is kept for the kernel's derivative anyway, and the transforms would not fit into
+    # its band.
+    waits = [Wait(x.access.buffer, whole=True), Wait(kernel.access.buffer)]
+    if parts == 1:
+        _transform_kernel(scheduler, kernel, taps)
+        waits.append(Wait(taps.buffer, whole=True))
+    padded = spread_out(scheduler, x, 1, geometry.padding, geometry.input_dilation, 0, waits=waits)
+    pieces = _transform_images(scheduler, padded, images, transforms(4, 3).inputs, waits)
+    if parts > 1:
+        _transform_kernel(scheduler, kernel, taps, Wait(pieces.buffer, whole=True))
+    products = _multiply(scheduler, pieces, taps)
+    _transform_back(scheduler, products, images, result)
+
+
+def _feature_parts(images: _Images, channels: int, features: int) -> int:
+    """Return into how many parts of features a convolution should be divided."""
+    parts, rest = divmod(features, _WIDTH)
+    kernel_is_larger = images.tiles * (channels + features) <= 2 * channels * features
+    return parts if kernel_is_larger and not rest else 1
+
+
+def _parts_of_rows(images: _Images) -> int:
+    """Return into how many parts of examples a convolution should be divided."""
+    tiles = images.across * images.along
+    fitting = (n for n in range(1, images.each) if not images.each % n and n * tiles >= _ROWS)
+    return images.each // next(fitting, images.each)
+
+
+def _multiply(scheduler: Scheduler, pieces: _Transformed, taps: _Transformed) -> _Transformed:
+    """Sum over channels; one operand or both have a single part."""
+    parts, dtype = max(pieces.parts, taps.parts), pieces.buffer.type.dtype
+    products = _transformed(parts, pieces.rows, taps.columns, dtype)
+    left, right = (x.of_part if x.parts == parts else 0 for x in (pieces, taps))
+    contraction = Contraction(
+        (parts, _PLACES),
+        (pieces.rows,),
+        (pieces.columns,),
+        taps.columns,
+        pieces.access(left, pieces.of_place, pieces.columns, 1),
+        taps.access(right, taps.of_place, taps.columns, 1),
+        products.access(products.of_part, products.of_place, products.columns, 1),
+        dtype,
+    )
+    # Parts stay in the stack, where each is a unit.
+    scheduler.contract(contraction if parts > 1 else simplify(contraction))
+    return products
+
+
+def _transform_kernel(scheduler: Scheduler, kernel: Region, taps: _Transformed, *waits: Wait) -> None:
+    """Transform a kernel; rows are channels, columns features."""
+    by_row, by_column, by_channel, by_feature = kernel.access.strides
+    apply(
         scheduler,
         kernel.access,
-        (channels, features),
-        tuple(rest),
-        (kernel_rows, kernel_columns),
-        matrices.weights,
-        Access(taps, 0, contiguous_strides(taps.type.shape)[1:]),
-        [place * channels * features for place in range(_PLACES)],
+        (taps.parts, taps.rows, taps.columns),
+        (taps.columns * by_feature, by_channel, by_feature),
+        (by_row, by_column),
+        transforms(4, 3).weights,
+        taps.access(taps.of_part, taps.columns, 1),
+        taps.places,
+        waits,
     )
-    tiles = across * along
-    products = Variable(ArrayType((examples, _PLACES, tiles, features), result.type.dtype))
-    contraction = Contraction(
-        (_PLACES,),
-        (examples, tiles),
-        (channels,),
-        features,
-        Access(pieces, 0, (tiles * channels, _PLACES * tiles * channels, channels, 1)),
-        Access(taps, 0, (channels * features, features, 1)),
-        Access(products, 0, (tiles * features, _PLACES * tiles * features, features, 1)),
-        result.type.dtype,
-    )
-    scheduler.contract(simplify(contraction))
-    out = contiguous_strides(result.type.shape)
-    _apply(
+
+
+def _transform_back(scheduler: Scheduler, products: _Transformed, images: _Images, result: Variable) -> None:
+    """Make tiles of results."""
+    columns, of_part, of_place = products.columns, products.of_part, products.of_place
+    of_row = images.along * columns
+    by_example, by_row, by_column, _ = contiguous_strides(result.type.shape)
+    apply(
         scheduler,
-        Access(products, 0, ()),
-        (examples, across, along, features),
-        (_PLACES * tiles * features, along * features, features, 1),
-        (_SIDE * tiles * features, tiles * features),
-        _transposed(matrices.result),
-        Access(result, 0, (out[0], 4 * out[1], 4 * out[2], 1)),
-        [i * out[1] + j * out[2] for i in range(4) for j in range(4)],
+        products.access(),
+        (products.parts // images.parts, *images, columns),
+        (of_part, of_part, images.across * of_row, of_row, columns, 1),
+        (SIDE * of_place, of_place),
+        transposed(transforms(4, 3).result),
+        Access(result, 0, (columns, images.each * by_example, by_example, 4 * by_row, 4 * by_column, 1)),
+        [i * by_row + j * by_column for i in range(4) for j in range(4)],
     )
 
 
-def correlate(scheduler: Scheduler, x: Region, weights: Region, result: Variable) -> None:
+# --- kernels' derivatives
+
+
+def correlate(scheduler: Scheduler, x: Region, weights: Region, geometry: Geometry, result: Variable) -> None:
     """Add the derivative by a window of three by three: a filter of three results, as large as the image.
 
     Args:
         scheduler: takes the steps.
-        x: ``[channels, height + 2, width + 2, examples]``.
+        x: ``[channels, height, width, examples]``, without its padding.
         weights: ``[height, width, examples, features]``, whole tiles of four by four.
+        geometry: has the padding.
         result: ``[channels, 3, 3, features]``.
     """
     channels, _, _, features = result.type.shape
     height, width, examples, _ = weights.shape
-    across, along = height // 4, width // 4
-    matrices = transforms(3, 4)
-    dtype = result.type.dtype
-    by_channel, by_row, by_column, by_example = x.access.strides
-    turned = Region(
-        x.access._replace(strides=(by_example, by_row, by_column, by_channel)),
-        (examples, *x.shape[1:3], channels),
-    )
-    pieces = _transformed_pieces(scheduler, turned, (examples, across, along, channels), matrices.inputs, 4)
-    by_row, by_column, by_example, by_feature = weights.access.strides
-    turned = Region(
-        weights.access._replace(strides=(by_example, by_row, by_column, by_feature)),
-        (examples, height, width, features),
-    )
-    taps = _transformed_pieces(scheduler, turned, (examples, across, along, features), matrices.weights, 4)
-    tiles = across * along
-    products = Variable(ArrayType((_PLACES, channels, features), dtype))
+    images, matrices = _images(examples, height, width), transforms(3, 4)
+    parts = _parts_of_sums(images, channels, features)
+    images = images.divided(parts)
+    # The cotangent is all there before: its transforms would not fit into the band that makes it.
+    waits = [Wait(x.access.buffer), Wait(weights.access.buffer, whole=True)]
+    padded = spread_out(scheduler, x, 1, geometry.padding, geometry.input_dilation, 0, waits=waits)
+    pieces = _transform_images(scheduler, _turned(padded, 3, 1, 2, 0), images, matrices.inputs, waits)
+    taps = _transform_images(scheduler, _turned(weights, 2, 0, 1, 3), images, matrices.weights, waits)
+    if parts > 1:
+        products = _sum_by_examples(scheduler, pieces, taps)
+        partial = Variable(ArrayType((parts, *result.type.shape), result.type.dtype))
+        _transform_sums(scheduler, products, whole(partial).access)
+        scheduler.total(whole(partial), result)
+    else:
+        products = _sum_by_channels(scheduler, pieces, taps)
+        of_channel, *rest = contiguous_strides(result.type.shape)
+        _transform_sums(
+            scheduler, products, Access(result, 0, (products.rows * of_channel, of_channel, *rest))
+        )
+
+
+def _turned(x: Region, *order: int) -> Region:
+    """Return a region with its axes in another order."""
+    access = x.access._replace(strides=tuple(x.access.strides[axis] for axis in order))
+    return Region(access, tuple(x.shape[axis] for axis in order))
+
+
+def _parts_of_sums(images: _Images, channels: int, features: int) -> int:
+    """Return into how many parts of examples sums are divided, which are not more than what they sum."""
+    largest = images.tiles * (channels + features) // (channels * features)
+    most = min(images.tiles // _SUMMED, images.each, largest)
+    parts = next((n for n in range(most, 0, -1) if not images.each % n), 1)
+    return parts if parts >= _FEWEST_PARTS else 1
+
+
+def _sum_by_examples(scheduler: Scheduler, pieces: _Transformed, taps: _Transformed) -> _Transformed:
+    """Sum over the tiles of each part; rows are then channels, columns features."""
+    products = _transformed(pieces.parts, pieces.columns, taps.columns, pieces.buffer.type.dtype)
     contraction = Contraction(
-        (_PLACES,),
-        (channels,),
-        (examples, tiles),
-        features,
-        Access(pieces, 0, (tiles * channels, 1, _PLACES * tiles * channels, channels)),
-        Access(taps, 0, (tiles * features, _PLACES * tiles * features, features, 1)),
-        Access(products, 0, (channels * features, features, 1)),
-        dtype,
+        (pieces.parts, _PLACES),
+        (products.rows,),
+        (pieces.rows,),
+        products.columns,
+        pieces.access(pieces.of_part, pieces.of_place, 1, pieces.columns),
+        taps.access(taps.of_part, taps.of_place, taps.columns, 1),
+        products.access(products.of_part, products.of_place, products.columns, 1),
+        pieces.buffer.type.dtype,
     )
-    scheduler.contract(simplify(contraction))
-    out = contiguous_strides(result.type.shape)
-    _apply(
+    scheduler.contract(contraction)
+    return products
+
+
+def _sum_by_channels(scheduler: Scheduler, pieces: _Transformed, taps: _Transformed) -> _Transformed:
+    """Sum over all tiles; rows are then the channels of a part, columns features."""
+    parts, rest = divmod(pieces.columns, _WIDTH)
+    if rest:
+        parts = 1
+    products = _transformed(parts, pieces.columns // parts, taps.columns, pieces.buffer.type.dtype)
+    contraction = Contraction(
+        (parts, _PLACES),
+        (products.rows,),
+        (pieces.rows,),
+        products.columns,
+        pieces.access(products.rows, pieces.of_place, 1, pieces.columns),
+        taps.access(0, taps.of_place, taps.columns, 1),
+        products.access(products.of_part, products.of_place, products.columns, 1),
+        pieces.buffer.type.dtype,
+    )
+    # Parts stay in the stack, where each is a unit.
+    scheduler.contract(contraction if parts > 1 else simplify(contraction))
+    return products
+
+
+def _transform_sums(scheduler: Scheduler, products: _Transformed, target: Access) -> None:
+    """Make kernels' derivatives, which are at strides for parts, channels, rows and columns."""
+    of_part, of_channel, by_row, by_column, _ = target.strides
+    apply(
         scheduler,
-        Access(products, 0, ()),
-        (channels, features),
-        (features, 1),
-        (_SIDE * channels * features, channels * features),
-        _transposed(matrices.result),
-        Access(result, 0, (out[0], 1)),
-        [i * out[1] + j * out[2] for i in range(3) for j in range(3)],
+        products.access(),
+        (products.parts, products.rows, products.columns),
+        (products.of_part, products.columns, 1),
+        (SIDE * products.of_place, products.of_place),
+        transposed(transforms(3, 4).result),
+        target._replace(strides=(of_part, of_channel, 1)),
+        [i * by_row + j * by_column for i in range(3) for j in range(3)],
     )
 
 
-def _transformed_pieces(scheduler: Scheduler, x: Region, shape: Shape, matrix: Matrix, step: int) -> Variable:
-    """Transform the tile at each step along an image, to ``[examples, places, tiles, channels]``."""
-    examples, across, along, channels = shape
-    tiles = across * along
-    pieces = Variable(ArrayType((examples, _PLACES, tiles, channels), x.access.buffer.type.dtype))
+# --- both
+
+
+def _transform_images(
+    scheduler: Scheduler, x: Region, images: _Images, matrix: Matrix, waits: list[Wait]
+) -> _Transformed:
+    """Transform the tile at each fourth place of images; rows are tiles, columns channels."""
+    channels = x.shape[-1]
+    pieces = _transformed(images.parts, images.tiles, channels, x.access.buffer.type.dtype)
+    of_row = images.along * channels
     by_example, by_row, by_column, by_channel = x.access.strides
-    _apply(
+    apply(
         scheduler,
         x.access,
-        shape,
-        (by_example, step * by_row, step * by_column, by_channel),
+        (*images, channels),
+        (images.each * by_example, by_example, 4 * by_row, 4 * by_column, by_channel),
         (by_row, by_column),
         matrix,
-        Access(pieces, 0, (_PLACES * tiles * channels, along * channels, channels, 1)),
-        [place * tiles * channels for place in range(_PLACES)],
+        pieces.access(pieces.of_part, images.across * of_row, of_row, channels, 1),
+        pieces.places,
+        waits,
     )
     return pieces
-
-
-def _apply(
-    scheduler: Scheduler,
-    source: Access,
-    shape: Shape,
-    strides: tuple[int, ...],
-    within: tuple[int, int],
-    matrix: Matrix,
-    target: Access,
-    places: list[int],
-) -> None:
-    """Add a kernel that multiplies each tile by a matrix from both sides.
-
-    Args:
-        scheduler: takes the kernel.
-        source: where the first tile is.
-        shape: lengths of the loops over tiles.
-        strides: from tile to tile, for each loop.
-        within: strides from row to row of a tile, and from column to column.
-        matrix: rows of coefficients, as many columns as the tile has rows.
-        target: where the first element of the result goes, with a stride for each loop.
-        places: offsets of the elements of a result, row by row.
-    """
-    source = source._replace(strides=strides)
-    side = len(matrix[0])
-    index = scheduler.own_group(shape, [source.buffer])
-    group = scheduler.groups[index]
-    dtype = source.buffer.type.dtype
-    scheduler.stored.add(source.buffer)
-    tile = [
-        [
-            group.load(source._replace(offset=source.offset + i * within[0] + j * within[1]), dtype)
-            for j in range(side)
-        ]
-        for i in range(side)
-    ]
-    columns = [_combine(group, matrix, [tile[i][j] for i in range(side)]) for j in range(side)]
-    rows = [_combine(group, matrix, [column[i] for column in columns]) for i in range(len(matrix))]
-    for place, value in zip(places, (value for row in rows for value in row), strict=True):
-        scheduler.store_at(index, value, target._replace(offset=target.offset + place))
-
-
-def _combine(group: Group, matrix: Matrix, values: list[int]) -> list[int]:
-    """Return the products of a matrix with a vector of values."""
-    dtype = group.values[values[0]].dtype
-    results = []
-    for row in matrix:
-        total = None
-        for coefficient, value in zip(row, values, strict=True):
-            if not coefficient:
-                continue
-            negative = coefficient < 0 and total is not None
-            size = -coefficient if negative else coefficient
-            if size != 1:
-                value = group.apply("multiply", (value, group.number(float(size), dtype)), dtype)
-            if total is None:
-                total = value
-            else:
-                total = group.apply("subtract" if negative else "add", (total, value), dtype)
-        assert total is not None
-        results.append(total)
-    return results
-
-
-def _transposed(matrix: Matrix) -> Matrix:
-    return tuple(zip(*matrix, strict=True))
