@@ -1,10 +1,16 @@
 """Matrix products, convolutions, pooling and indices as native code give what NumPy gives in float64."""
 
+import functools
+
 import numpy as np
 import pytest
 
 from transforms import at, conv, jit, scan, tree, value_and_grad, vjp
-from transforms.backends.llvm.rules.winograd import transforms
+from transforms.backends.llvm.memory import plan_memory
+from transforms.backends.llvm.rules.tiles import transforms
+from transforms.backends.llvm.schedule import make_schedule
+from transforms.graph.passes import optimize
+from transforms.graph.stage import stage
 from transforms.primitives.windows import reduce_window
 
 RNG = np.random.default_rng(0)
@@ -58,6 +64,8 @@ def test_a_chain_of_products_runs_unit_by_unit():
 GEOMETRIES = {
     "same": (6, 12, {"padding": "SAME"}),
     "strided": (6, 12, {"padding": "SAME", "strides": 2}),
+    "strided groups": (6, 12, {"padding": "SAME", "strides": (2, 3), "groups": 3}),
+    "many phases": (6, 12, {"padding": "SAME", "strides": 4}),
     "dilated": (6, 12, {"dilation": 2}),
     "uneven": (6, 12, {"padding": ((1, 2), (0, 1)), "strides": (2, 1)}),
     "grouped": (6, 12, {"padding": "SAME", "groups": 2}),
@@ -79,15 +87,47 @@ def test_convolutions_and_their_derivatives(name):
     )
 
 
-@pytest.mark.parametrize(("size", "channels", "features"), [(8, 32, 48), (16, 24, 24), (4, 40, 32)])
-def test_convolutions_with_many_channels(size, channels, features):
-    x, kernel = real(5, size, size, channels), real(3, 3, channels, features)
-    cotangent = real(5, size, size, features)
+# The phases are empty where the window is shorter than the stride, and begin before and behind the input.
+@pytest.mark.parametrize("window", [(1, 1), (3, 2), (2, 5)])
+@pytest.mark.parametrize("strides", [(2, 2), (3, 1), (3, 3)])
+@pytest.mark.parametrize("padding", ["SAME", "VALID", ((4, 0), (0, 1))])
+def test_inputs_derivatives_by_phases(window, strides, padding):
+    x, kernel = real(2, 7, 8, 3), real(*window, 3, 4)
 
-    def both(x, k, c):
-        return conv(x, k, padding="SAME"), vjp(lambda *a: conv(*a, padding="SAME"), x, k)[1](c)
+    def pulled(x, k, c):
+        return vjp(lambda x: conv(x, k, strides=strides, padding=padding), x)[1](c)
 
-    check(both, x, kernel, cotangent, tolerance=2e-5)
+    check(pulled, x, kernel, real(*conv(x, kernel, strides=strides, padding=padding).shape))
+
+
+def by_winograd(x, kernel, cotangent):
+    convolve = functools.partial(conv, padding="SAME")
+    return convolve(x, kernel), vjp(convolve, x, kernel)[1](cotangent)
+
+
+# Parts of the examples for 16, 20 and 33 of them, of the features and the channels for 3.
+@pytest.mark.parametrize(
+    ("examples", "size", "channels", "features"),
+    [
+        *((5, 8, 32, 48), (5, 16, 24, 24), (5, 4, 40, 32)),
+        *((16, 16, 24, 32), (20, 12, 32, 24), (33, 8, 24, 24)),
+        *((3, 4, 64, 96), (3, 8, 96, 64)),
+    ],
+)
+def test_convolutions_with_many_channels(examples, size, channels, features):
+    x, kernel = real(examples, size, size, channels), real(3, 3, channels, features)
+    check(by_winograd, x, kernel, real(examples, size, size, features), tolerance=2e-5)
+
+
+@pytest.mark.parametrize(("examples", "size", "channels"), [(32, 32, 32), (32, 4, 256)])
+def test_transforms_of_convolutions_are_not_kept(examples, size, channels):
+    def loss(x, kernel):
+        return np.sum(np.maximum(conv(x, kernel, padding="SAME"), 0) ** 2)
+
+    x, kernel = real(examples, size, size, channels), real(3, 3, channels, channels)
+    schedule = make_schedule(optimize(stage(value_and_grad(loss, (0, 1)))(x, kernel)))
+    # One of images takes 36 numbers for the 16 of a tile, one of a kernel 36 for 9; there are three of each.
+    assert plan_memory(schedule, 2).size < 2 * (36 / 16 * x.nbytes + 36 / 9 * kernel.nbytes)
 
 
 def test_transforms_of_tiles_are_exact():
