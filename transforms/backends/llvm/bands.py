@@ -67,11 +67,23 @@ def form_bands(steps: Sequence[Step], returned: set[Variable]) -> tuple[Step, ..
             formed.append(Band((_split_columns(step, columns),), columns, parallel=True))
         elif isinstance(step, (Kernel, Contraction)):
             band = _Forming(step)
+            ahead = False  # whether a step was left out that comes earlier
+            fills: dict[int, Splittable] = {}  # what only its readers need
             for index in others:
                 other = steps[index]
-                if isinstance(other, (Kernel, Contraction)) and after[index] <= done and band.joins(other):
-                    taken.append(index)
-                    done.add(index)
+                if isinstance(other, (Kernel, Contraction)):
+                    missing = after[index] - done
+                    if ahead and not any(True for _ in reads(other)):
+                        fills[index] = other
+                        continue
+                    if missing <= fills.keys() and (not ahead or band.shares(other)):
+                        joined = {i: fills[i] for i in sorted(missing)}
+                        joined[index] = other
+                        if band.join(tuple(joined.values())):
+                            taken += joined
+                            done.update(joined)
+                            continue
+                ahead = True
             apart[len(formed)] = band.apart
             formed += band.finish()
         else:
@@ -166,7 +178,21 @@ class _Forming:
         self.written = set(writes(step))
         self._note(step)
 
-    def joins(self, step: Splittable) -> bool:
+    def shares(self, step: Splittable) -> bool:
+        """Say whether a step reads what the band reads or writes."""
+        return any(x in self.apart for x in reads(step))
+
+    def join(self, steps: tuple[Splittable, ...]) -> bool:
+        """Add all of some steps, or none; say which."""
+        if len(steps) == 1:
+            return self._joins(steps[0])
+        before = list(self.steps), self.units, self.most, dict(self.apart), set(self.written)
+        if all(map(self._joins, steps)):
+            return True
+        self.steps, self.units, self.most, self.apart, self.written = before
+        return False
+
+    def _joins(self, step: Splittable) -> bool:
         """Add a step if its units fit those of the others; say whether they do."""
         if isinstance(step, Contraction) and _column_units(step) > 1:
             return False

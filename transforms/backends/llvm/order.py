@@ -37,10 +37,10 @@ def in_order(graph: Graph) -> Graph:
     return graph._replace(equations=_with_early_updates(graph))
 
 
-def in_late_order(graph: Graph) -> Ordered:
-    """Return a program with everything as late as it should be."""
+def in_late_order(graph: Graph, copies: frozenset[Variable] = frozenset()) -> Ordered:
+    """Return a program with everything as late as it should be; copies are late in any case."""
     equations = _sunk(graph)
-    return Ordered(graph._replace(equations=equations), _late(graph, equations))
+    return Ordered(graph._replace(equations=equations), copies | _late(graph, equations))
 
 
 def bytes_of(variable: Variable) -> int:

@@ -13,6 +13,8 @@ compared for equality, as an array with its largest element, is therefore never 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from transforms.backends.llvm.order import bytes_of, is_anchor, is_light, sources
 from transforms.backends.llvm.views import VIEWS
 from transforms.graph.ir import Equation, Graph, Operand, Variable
@@ -31,12 +33,25 @@ _FEWEST_ALIVE = 1 << 19
 _SMALLER = 8
 
 
-def computed_again(graph: Graph) -> Graph:
-    """Return a program that keeps less where most is alive."""
+class Recomputed(NamedTuple):
+    """A program that keeps less where most is alive.
+
+    Attributes:
+        graph: the program.
+        copies: results that are computed again.
+    """
+
+    graph: Graph
+    copies: frozenset[Variable]
+
+
+def recompute(graph: Graph) -> Recomputed:
+    """Return a program that computes again what it need not keep."""
     place, alive = _fullest(graph)
     if alive < _FEWEST_ALIVE:
-        return graph
-    return remove_dead(_Cut(graph, place).graph())
+        return Recomputed(graph, frozenset())
+    cut = _Cut(graph, place)
+    return Recomputed(remove_dead(cut.graph()), frozenset(cut.copies))
 
 
 def _fullest(graph: Graph) -> tuple[int, int]:
@@ -71,6 +86,7 @@ class _Cut:
         views: the equation of each view.
         kept: what crosses the cut.
         dropped: what does not, with the equation that computes it again.
+        copies: what stands for these.
     """
 
     def __init__(self, graph: Graph, place: int) -> None:
@@ -81,6 +97,7 @@ class _Cut:
         self.views = {x.results[0]: x for x in graph.equations if x.primitive.name in VIEWS}
         self.kept: set[Variable] = set()
         self.dropped: dict[Variable, Equation] = {}
+        self.copies: set[Variable] = set()
         self._choose()
 
     # --- what goes
@@ -190,5 +207,6 @@ class _Cut:
             equation = self.dropped.get(operand) or self.views[operand]
             operands = tuple(self._copied(x, copies, equations) for x in equation.operands)
             copies[operand] = Variable(operand.type, operand.weak)
+            self.copies.add(copies[operand])
             equations.append(equation._replace(results=(copies[operand],), operands=operands))
         return copies[operand]

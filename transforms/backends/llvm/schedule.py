@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transforms.backends.llvm import rules as rules
 from transforms.backends.llvm.order import in_late_order, in_order
-from transforms.backends.llvm.recomputation import computed_again
+from transforms.backends.llvm.recomputation import recompute
 from transforms.backends.llvm.scheduler import Scheduler
 from transforms.backends.llvm.steps import Schedule
 from transforms.graph.ir import Graph
@@ -12,4 +12,4 @@ from transforms.graph.ir import Graph
 
 def make_schedule(graph: Graph) -> Schedule:
     """Return the schedule of a graph, by the rules of all primitives."""
-    return Scheduler(*in_late_order(computed_again(in_order(graph)))).run()
+    return Scheduler(*in_late_order(*recompute(in_order(graph)))).run()
