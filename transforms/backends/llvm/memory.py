@@ -1,7 +1,8 @@
 """One arena for everything that is stored between steps, planned by who is alive when.
 
-The largest buffers are placed first, each at the lowest offset that is free for its whole life. The small ones,
-which there are many of, fill what is left, so that the arena is hardly larger than what is alive at once.
+The largest buffers are placed first, each at the lowest offset that is free for its whole life. The small
+ones, which there are many of, fill what is left, so that the arena is hardly larger than what is alive at
+once.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The order of equations: each as late as what reads it needs, and what frees memory as early as it can.
 
-A program comes in the order in which it was traced. Two things in it keep memory for longer than need be. What
-only leads to results, as the updates of parameters do, stands at the end, and all gradients wait for it: it
-moves up to where its operands are there. And what is made long before it is read moves down to its first
-reader, unless it is all that keeps its operands alive and these are as large.
+A program comes in the order in which it was traced. Two things in it keep memory for longer than need be.
+What only leads to results, as the updates of parameters do, stands at the end, and all gradients wait for it:
+it moves up to where its operands are there. And what is made long before it is read moves down to its first
+reader, unless its operands would have to wait for it and are as large.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def is_light(equation: Equation) -> bool:
 
 
 def is_anchor(equation: Equation) -> bool:
-    """Say whether an equation is a step of its own, as a product is, and neither elementwise nor a reduction."""
+    """Say whether an equation is a step of its own, as a product is; what is elementwise or reduces is not."""
     return not is_light(equation) and equation.primitive.name not in _REDUCTIONS
 
 

@@ -1,9 +1,9 @@
 """What is computed again rather than kept: cheap values that are read early and again much later.
 
-In a training step most is alive where the forward pass ends. The program is cut there, and of the values that
-cross the cut, those go that a few cheap equations give from others that cross it in any case: what reads them
-behind the cut reads copies instead. Such a copy is part of the loop that reads it, and its operands are mostly
-read there anyway, so that it costs arithmetic and saves memory and the way to it.
+In a training step most is alive where the forward pass ends. The program is cut there, and of the values
+that cross the cut, those go that a few cheap equations give from others that cross it in any case: what reads
+them behind the cut reads copies instead. Such a copy is part of the loop that reads it, and its operands are
+mostly read there anyway, so that it costs arithmetic and saves memory and the way to it.
 
 A relu leaves its sign in its result, so that a comparison of what it was given is one of what it gave.
 
@@ -22,8 +22,9 @@ from transforms.graph.passes import remove_dead
 
 _CHEAP = frozenset(
     ("add", "subtract", "multiply", "divide", "negative", "square", "sign", "absolute", "astype", "where")
-    + ("maximum", "minimum", "less", "less_equal", "greater", "greater_equal", "reciprocal")
-    + ("logical_and", "logical_or", "logical_not")
+).union(
+    ("maximum", "minimum", "less", "less_equal", "greater", "greater_equal", "reciprocal"),
+    ("logical_and", "logical_or", "logical_not"),
 )
 _MOST_EQUATIONS = 8  # for one value
 # Values of fewer bytes are not worth it, nor are programs of which less is alive at once.

@@ -60,9 +60,7 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 class Scheduler:
     """Writes the schedule of one graph."""
 
-    def __init__(
-        self, graph: Graph, late: frozenset[Variable] = frozenset(), *, apart: bool = False
-    ) -> None:
+    def __init__(self, graph: Graph, late: frozenset[Variable] = frozenset(), *, apart: bool = False) -> None:
         self.graph = graph
         self.late = late  # what may not join a group from before the last step of its own
         self.apart = apart  # whether each result must be a buffer of its own
@@ -70,7 +68,9 @@ class Scheduler:
         self.constants = list(graph.constants)
         self.steps: list[Group | Contraction | HostCall | Repeat | Switch | RepeatWhile] = []
         self.groups: dict[int, Group] = {}  # those among the steps
-        self.fills: dict[Variable, Group] = {}  # what writes a number to all of a buffer, before its first use
+        self.fills: dict[
+            Variable, Group
+        ] = {}  # what writes a number to all of a buffer, before its first use
         self.earliest = 0  # the first step that what is added now may join
         self.fence = 0  # the first after the last step of its own
         self.latest: dict[Shape, int] = {}  # the group over each shape that equations may join
@@ -90,9 +90,7 @@ class Scheduler:
         steps = [x.kernel(self.stored, access) if isinstance(x, Group) else x for x in self.steps]
         fills = {x: group.kernel(self.stored, access) for x, group in self.fills.items()}
         ordered = in_stages(_with_fills(steps, fills))
-        return Schedule(
-            self.graph.inputs, tuple(self.constants), form_bands(ordered, self.returned), outputs
-        )
+        return Schedule(self.graph.inputs, tuple(self.constants), form_bands(ordered, self.returned), outputs)
 
     def equation(self, equation: Equation) -> None:
         """Add an equation: by its primitive's rule, as an element of a group, or as a call of NumPy."""
