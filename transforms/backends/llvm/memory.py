@@ -14,7 +14,7 @@ from transforms.graph.ir import Variable
 
 ALIGNMENT = 64  # bytes of a cache line, and of the widest vector
 # So many of the largest buffers are placed with a look at all others, which takes the square of their number.
-_LARGEST = 1024
+_LARGEST = 512
 
 
 def plan_memory(schedule: Schedule, threads: int) -> Plan:

@@ -55,7 +55,7 @@ def is_light(equation: Equation) -> bool:
 
 
 def is_anchor(equation: Equation) -> bool:
-    """Say whether an equation is a step of its own, as a product is; what is elementwise or reduces is not."""
+    """Say whether an equation is a step of its own, as a product is: neither elementwise nor a reduction."""
     return not is_light(equation) and equation.primitive.name not in _REDUCTIONS
 
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from transforms.backends.llvm.order import bytes_of, is_anchor, is_light, sources
 from transforms.backends.llvm.views import VIEWS
+from transforms.backends.llvm.writer import NATIVE
 from transforms.graph.ir import Equation, Graph, Operand, Variable
 from transforms.graph.passes import remove_dead
 
@@ -26,6 +27,8 @@ _CHEAP = frozenset(
     ("maximum", "minimum", "less", "less_equal", "greater", "greater_equal", "reciprocal"),
     ("logical_and", "logical_or", "logical_not"),
 )
+# For each comparison with zero which branch of a choice by it is zero in a relu.
+_ZEROED = {"less_equal": 0, "greater": 1}
 _MOST_EQUATIONS = 8  # for one value
 # Values of fewer bytes are not worth it, nor are programs of which less is alive at once.
 _FEWEST_BYTES = 1 << 14
@@ -75,6 +78,12 @@ def _fullest(graph: Graph) -> tuple[int, int]:
         if alive > most:
             most, place = alive, index
     return place, most
+
+
+def _is_cheap(equation: Equation) -> bool:
+    """Say whether a kernel computes an equation in little time."""
+    variables = (*equation.results, *(x for x in equation.operands if isinstance(x, Variable)))
+    return equation.primitive.name in _CHEAP and all(x.type.dtype in NATIVE for x in variables)
 
 
 class _Cut:
@@ -132,7 +141,7 @@ class _Cut:
             if variable in found:
                 continue
             equation = self.dropped.get(variable) or self.made[variable]
-            if equation.primitive.name not in _CHEAP or len(found) == _MOST_EQUATIONS:
+            if not _is_cheap(equation) or len(found) == _MOST_EQUATIONS:
                 return False
             found[variable] = equation
             for operand in equation.operands:
@@ -168,14 +177,17 @@ class _Cut:
         for equation in self.early:
             if equation.primitive.name != "where" or equation.results[0] not in crossing:
                 continue
-            mask, zero, x = equation.operands
-            made = self.made.get(mask) if isinstance(mask, Variable) else None
-            if made is None or isinstance(zero, Variable) or zero != 0 or str(zero).startswith("-"):
+            mask, *branches = equation.operands
+            compared = self.made.get(mask) if isinstance(mask, Variable) else None
+            if compared is None or compared.primitive.name not in _ZEROED:
                 continue
-            if made.primitive.name == "less_equal" and made.operands[0] is x and made.operands[1] == 0:
-                (result,) = equation.results
-                if made.results[0].type.shape == result.type.shape:
-                    signs[made.results[0]] = made._replace(operands=(result, made.operands[1]))
+            x, threshold = compared.operands
+            zeroed = _ZEROED[compared.primitive.name]
+            numbers = (threshold, branches[zeroed])
+            if branches[1 - zeroed] is not x or any(isinstance(n, Variable) or n != 0 for n in numbers):
+                continue
+            if compared.results[0].type.shape == equation.results[0].type.shape:
+                signs[compared.results[0]] = compared._replace(operands=(equation.results[0], threshold))
         return signs
 
     # --- what is written instead
