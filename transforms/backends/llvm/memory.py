@@ -13,6 +13,10 @@ from transforms.backends.llvm.steps import Band, HostCall, Plan, Schedule, reads
 from transforms.graph.ir import Variable
 
 ALIGNMENT = 64  # bytes of a cache line, and of the widest vector
+_PAGE = 4096
+# Buffers of whole pages, so many at least, are so many lines apart.
+_MANY_PAGES = 8
+_LINES_APART = 17
 # So many of the largest buffers are placed with a look at all others, which takes the square of their number.
 _LARGEST = 512
 
@@ -21,8 +25,8 @@ def plan_memory(schedule: Schedule, threads: int) -> Plan:
     """Give each buffer that is neither given, nor returned, nor NumPy's own a place in the arena."""
     lives = _lives(schedule)
     bands = [step for step in schedule.steps if isinstance(step, Band)]
-    parts = {x: _round_up(_bytes(x) // band.units) for band in bands for x in band.local}
-    sizes = {x: parts[x] * threads if x in parts else _round_up(_bytes(x)) for x in lives}
+    parts = {x: _room(_bytes(x) // band.units) for band in bands for x in band.local}
+    sizes = {x: parts[x] * threads if x in parts else _room(_bytes(x)) for x in lives}
     order = sorted(lives, key=lambda x: (-sizes[x], lives[x]))
     offsets, size = _place_by_size(order[:_LARGEST], lives, sizes)
     rest, above = _place_in_time(order[_LARGEST:], lives, sizes)
@@ -95,5 +99,12 @@ def _bytes(buffer: Variable) -> int:
     return max(buffer.type.size * buffer.type.dtype.itemsize, 1)
 
 
-def _round_up(size: int) -> int:
-    return -(-size // ALIGNMENT) * ALIGNMENT
+def _room(size: int) -> int:
+    """Return how far from a buffer the next one begins.
+
+    Processors take a read for one of what was just written if both are at the same place of their pages, and
+    what a loop reads and writes would be if all buffers were pages.
+    """
+    lines = -(-size // ALIGNMENT)
+    apart = size >= _MANY_PAGES * _PAGE and not lines * ALIGNMENT % _PAGE
+    return (lines + _LINES_APART * apart) * ALIGNMENT
