@@ -1,13 +1,14 @@
 """One arena for everything that is stored between steps, planned by who is alive when.
 
-The largest buffers are placed first, each at the lowest offset that is free for its whole life. The small
-ones, which there are many of, fill what is left, so that the arena is hardly larger than what is alive at
-once.
+The largest buffers are placed first, each at the lowest offset that is free for its whole life. If that
+leaves gaps, other orders are tried: those that live long first, say.
 """
 
 from __future__ import annotations
 
+import itertools
 from bisect import insort
+from collections.abc import Callable
 
 from transforms.backends.llvm.steps import Band, HostCall, Plan, Schedule, reads, writes
 from transforms.graph.ir import Variable
@@ -19,6 +20,8 @@ _MANY_PAGES = 8
 _LINES_APART = 17
 # So many of the largest buffers are placed with a look at all others, which takes the square of their number.
 _LARGEST = 512
+# An arena so many times as large as what is alive is good enough.
+_GOOD = 1.01
 
 
 def plan_memory(schedule: Schedule, threads: int) -> Plan:
@@ -28,13 +31,52 @@ def plan_memory(schedule: Schedule, threads: int) -> Plan:
     parts = {x: _room(_bytes(x) // band.units) for band in bands for x in band.local}
     sizes = {x: parts[x] * threads if x in parts else _room(_bytes(x)) for x in lives}
     order = sorted(lives, key=lambda x: (-sizes[x], lives[x]))
-    offsets, size = _place_by_size(order[:_LARGEST], lives, sizes)
+    offsets, size = _place_largest(order[:_LARGEST], lives, sizes)
     rest, above = _place_in_time(order[_LARGEST:], lives, sizes)
     offsets.update((x, size + offset) for x, offset in rest.items())
     return Plan(size + above, offsets, parts, threads)
 
 
-def _place_by_size(
+def _place_largest(
+    buffers: list[Variable], lives: dict[Variable, tuple[int, int]], sizes: dict[Variable, int]
+) -> tuple[dict[Variable, int], int]:
+    """Return an offset for each of the largest buffers, and the bytes of all, by the best of some orders."""
+    needed = _most_alive(buffers, lives, sizes)
+
+    def length(x: Variable) -> int:
+        first, last = lives[x]
+        return last - first
+
+    orders: tuple[Callable[[Variable], int], ...] = (
+        lambda x: -sizes[x],
+        lambda x: -sizes[x] * length(x),
+        lambda x: -length(x),
+        lambda x: lives[x][0],
+    )
+    best: tuple[dict[Variable, int], int] | None = None
+    for key in orders:
+        found = _place_in_order(sorted(buffers, key=key), lives, sizes)
+        if best is None or found[1] < best[1]:
+            best = found
+        if best[1] <= _GOOD * needed:
+            break
+    assert best is not None
+    return best
+
+
+def _most_alive(
+    buffers: list[Variable], lives: dict[Variable, tuple[int, int]], sizes: dict[Variable, int]
+) -> int:
+    """Return the most bytes that are alive at once."""
+    change: dict[int, int] = {}
+    for x in buffers:
+        first, last = lives[x]
+        change[first] = change.get(first, 0) + sizes[x]
+        change[last + 1] = change.get(last + 1, 0) - sizes[x]
+    return max(itertools.accumulate(change[step] for step in sorted(change)), default=0)
+
+
+def _place_in_order(
     order: list[Variable], lives: dict[Variable, tuple[int, int]], sizes: dict[Variable, int]
 ) -> tuple[dict[Variable, int], int]:
     """Return the lowest offset for each buffer that those placed before leave, and the bytes of all."""
