@@ -13,6 +13,11 @@ from benchmarks.timing import wait_for
 from benchmarks.with_funcdl import funcdl_step
 from benchmarks.workload import Step, Workload
 from transforms import tree
+from transforms.lazy import lazy_module
+
+autograd = lazy_module("autograd")
+jax = lazy_module("jax")
+torch = lazy_module("torch")
 
 # Each contender, and the package that it needs.
 PACKAGES = {
@@ -39,6 +44,28 @@ def names_of(workload: Workload, chosen: list[str]) -> list[str]:
 def make_step(workload: Workload, sizes: Any, name: str, backend: str) -> Step:
     """Return the step of a contender."""
     return funcdl_step(workload, sizes, backend) if name == "funcdl" else workload.peers[name](sizes)
+
+
+def start_up(name: str, backend: str) -> None:
+    """Differentiate a small network, by which a contender starts all that it starts once for a process."""
+    examples, features = 64, 64
+    x, w = np.ones((examples, features), np.float32), np.ones((features, features), np.float32)
+
+    def loss(xp: Any, w: Any, x: Any) -> Any:
+        return xp.sum(xp.tanh(xp.matmul(x, w)))
+
+    if name == "funcdl":
+        transforms.jit(transforms.grad(lambda w, x: loss(np, w, x)), backend=backend)(w, x)
+    elif name == "jax":
+        wait_for(jax.jit(jax.grad(lambda w, x: loss(jax.numpy, w, x)))(w, x))
+    elif name == "autograd":
+        autograd.grad(lambda w, x: loss(autograd.numpy, w, x))(w, x)
+    elif name == "numpy":
+        loss(np, w, x)
+    else:
+        parameter = torch.tensor(w, requires_grad=True)
+        compiled = torch.compile(loss) if name == "torch.compile" else loss
+        compiled(torch, parameter, torch.tensor(x)).backward()
 
 
 def set_threads(count: int) -> None:

@@ -97,19 +97,22 @@ def _own_time() -> float:
     return time.process_time()
 
 
-def resident_memory() -> int:
-    """Return the bytes of memory that this process has now, and start to watch its peak."""
+def private_memory() -> int:
+    """Return the bytes of memory that are this process's own, and start to watch their peak.
+
+    Pages of files do not count: the system shares them among processes, and takes them back when it must.
+    """
     gc.collect()
     if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
         # What was freed goes back to the system, so that using it again counts.
         ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
-    return _status("VmRSS")
+    return _status("VmRSS") - _status("RssFile")
 
 
 def peak_memory() -> int:
-    """Return the largest number of bytes that this process had since `resident_memory`."""
-    return _status("VmHWM")
+    """Return the largest number of bytes that were this process's own since `private_memory`."""
+    return _status("VmHWM") - _status("RssFile")
 
 
 def _status(entry: str) -> int:

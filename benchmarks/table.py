@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from benchmarks.workload import Workload
 
 OURS = "funcdl"
+# Python takes memory from the system by so many bytes: less than that is as good as nothing.
+_PIECE = 1 << 20
 
 
 class Line(NamedTuple):
@@ -37,7 +39,7 @@ class Summary(NamedTuple):
     Attributes:
         ratio: the time of the fastest peer in times of ours, or None without ours or without peers.
         fastest: the fastest peer, likewise.
-        memory: our peak memory in times of the leanest peer's, where they were measured.
+        memory: our peak memory in times of the leanest peer's, where they were measured; 1 MiB is the least.
         leanest: the leanest peer, likewise.
     """
 
@@ -75,8 +77,7 @@ def summary_of(lines: list[Line]) -> Summary:
     if ours.memory is None or not measured:
         return Summary(fastest.ratio, fastest.contender, None, None)
     leanest = min(measured, key=lambda line: line.memory or 0)
-    # A peer that needs no page more than before still has one page.
-    memory = ours.memory / max(leanest.memory or 0, 4096)
+    memory = max(ours.memory, _PIECE) / max(leanest.memory or 0, _PIECE)
     return Summary(fastest.ratio, fastest.contender, memory, leanest.contender)
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from transforms import tree
-from transforms.backends import DEVICE_BACKENDS, compile_graph
-from transforms.backends.placement import place
+from transforms.backends import DEVICE_BACKENDS, DONATING_BACKENDS, compile_graph
+from transforms.backends.placement import Placement, place
 from transforms.control.cache import PLAIN, ProgramCache, Traced
 from transforms.control.nans import are_checked, run_in_the_open
 from transforms.control.program import Program, call_program
@@ -37,10 +37,12 @@ class Lowered(NamedTuple):
     Attributes:
         program: the program.
         backend: the backend that it is for.
+        donated: positions of inputs that the backend may write results over.
     """
 
     program: Program
     backend: str
+    donated: tuple[int, ...] = ()
 
     @property
     def graph(self) -> Graph:
@@ -49,7 +51,7 @@ class Lowered(NamedTuple):
 
     def source(self) -> str:
         """Return what the backend made of the graph, as text."""
-        text: str = self.program.compiled(self.backend).source()
+        text: str = _compiled(self.program, self.backend, self.donated).source()
         return text
 
     def __repr__(self) -> str:
@@ -83,6 +85,7 @@ class Jitted:
         self._static_argnames = static_argnames
         self._donate_argnums = donate_argnums
         self._shardings = shardings
+        self._writes_over = bool(donate_argnums) and backend in DONATING_BACKENDS
         self._cache = ProgramCache(f, "jit", static_argnums, static_argnames)
         self._executables: dict[Program, Callable[..., Any]] = {}
         self._attempts: dict[Program, Callable[[list[Any]], Sequence[Any] | None]] = {}
@@ -92,6 +95,9 @@ class Jitted:
         """Run the program for the types of these arguments; trace and compile it if it is the first time."""
         if are_checked():
             return run_in_the_open(self._function, args, kwargs)
+        if self._writes_over and is_staging():  # what is being traced may be traced again
+            traced, leaves = self._cache.look_up(args, kwargs)
+            return traced.structure.unflatten(self._call(traced, leaves))
         probable = self._cache.probable(args, kwargs)
         if probable is not None:
             traced, leaves = probable
@@ -111,10 +117,11 @@ class Jitted:
         """Run a program that is not compiled yet, or on leaves that may be something else than arrays."""
         part_of_another = traced.program.has_effect and is_staging()
         if part_of_another or traced.captured or any(isinstance(leaf, Tracer) for leaf in leaves):
-            return call_program(traced.program, self._backend, *leaves, *traced.captured)
+            return self._call(traced, leaves)
         if self._backend in DEVICE_BACKENDS:
             return self._on_device(traced, args, kwargs)(*leaves)  # type: ignore[no-any-return]
-        executable = traced.program.compiled(self._backend)
+        donated = self._donated(traced, args, kwargs)
+        executable = _compiled(traced.program, self._backend, donated)
         if not (are_checked() or traced.program.has_effect):
             self._executables[traced.program] = executable
             attempt = getattr(
@@ -122,25 +129,42 @@ class Jitted:
             )  # of backends that see themselves what they are given
             if attempt is not None:
                 self._attempts[traced.program] = attempt
-        return executable(*map(as_operand, leaves))  # type: ignore[no-any-return]
+        operands = [*map(as_operand, leaves)]
+        for i in donated:
+            if operands[i] is not leaves[i]:  # memory of something that is not an array
+                operands[i] = operands[i].copy()
+        return executable(*operands)  # type: ignore[no-any-return]
+
+    def _call(self, traced: Traced, leaves: list[Any]) -> Sequence[Any]:
+        """Run a program as a part of what other transforms trace."""
+        return call_program(traced.program, self._backend, *leaves, *traced.captured)
 
     def _on_device(self, traced: Traced, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return the compiled program whose results stay on their device."""
         program = traced.program
 
         def compiled() -> Any:
-            statics = {n % len(args) for n in self._static_argnums if -len(args) <= n < len(args)}
-            placement = place(
-                {i: x for i, x in enumerate(args) if i not in statics},
-                {name: x for name, x in kwargs.items() if name not in self._static_argnames},
-                self._donate_argnums,
-                self._shardings.inputs,
-                traced.structure,
-                self._shardings.outputs,
-            )
-            return compile_graph(program.graph, self._backend, placement)
+            return compile_graph(program.graph, self._backend, self._placement(traced, args, kwargs))
 
         return program.derive(("on its device", self._backend), compiled)
+
+    def _placement(self, traced: Traced, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Placement:
+        statics, donated = (
+            {n % len(args) for n in numbers if -len(args) <= n < len(args)}
+            for numbers in (self._static_argnums, self._donate_argnums)
+        )
+        return place(
+            {i: x for i, x in enumerate(args) if i not in statics},
+            {name: x for name, x in kwargs.items() if name not in self._static_argnames},
+            donated,
+            self._shardings.inputs,
+            traced.structure,
+            self._shardings.outputs,
+        )
+
+    def _donated(self, traced: Traced, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, ...]:
+        """Return the positions of the leaves that the program may write over."""
+        return self._placement(traced, args, kwargs).donated if self._writes_over else ()
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Bind to an instance, as a method does.
@@ -188,7 +212,7 @@ class Jitted:
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """Return the program for arguments like these; leaves may be `ArrayType` instead of arrays."""
         traced, _ = self._cache.look_up(args, kwargs)
-        return Lowered(traced.program, self._backend)
+        return Lowered(traced.program, self._backend, self._donated(traced, args, kwargs))
 
     def profile(self, *args: Any, calls: int = 10, **kwargs: Any) -> str:
         """Return a table of the time that each step of the native program takes, the longest first.
@@ -205,7 +229,7 @@ class Jitted:
             ValueError: the backend is another one than "llvm".
         """
         traced, leaves = self._cache.look_up(args, kwargs)
-        executable = traced.program.compiled(self._backend)
+        executable = _compiled(traced.program, self._backend, self._donated(traced, args, kwargs))
         if not hasattr(executable, "profile"):
             remedy = "use jit(f, backend='llvm')"
             raise ValueError(message("profile", "the backend", "be 'llvm'", repr(self._backend), remedy))
@@ -225,6 +249,16 @@ class Jitted:
         self._cache.clear()
         self._executables.clear()
         self._attempts.clear()
+
+
+def _compiled(program: Program, backend: str, donated: tuple[int, ...]) -> Any:
+    """Return a compiled program that may write over inputs, if there are any."""
+    if not donated or are_checked():
+        return program.compiled(backend)
+    return program.derive(
+        ("donating", backend, donated),
+        lambda: compile_graph(program.graph, backend, Placement(donated)),
+    )
 
 
 class _Bound:
@@ -267,8 +301,14 @@ def jit(
             branch. Each value has a program of its own.
         static_argnames: names of arguments that are not traced. An argument that ``f`` names is static
             whether it is given by position or by name, if it is static in one way.
-        donate_argnums: positions of arguments that are not used again after the call, so that a backend
-            may write its results over them.
+        donate_argnums: positions of arguments that must not be used again after the call, so that "llvm" and
+            "xla" may write results of the same shape and dtype over them: a training step then needs no
+            second copy of its parameters. Under "llvm" such a NumPy array becomes the result, read-only.
+            Nothing stops you from looking at it: it holds the new values. So does whatever else shares its
+            memory: views of it, a pullback or a program that has kept it. An array that does not own
+            its memory (a view, a mapped file), or shares it with another argument, is copied before. If the
+            call raises an error, what donated arrays hold is not known. "numpy" ignores the option, and so
+            does a call that is part of what another transform traces.
         in_shardings: for "xla", a JAX sharding of all leaves of the arguments, or a tuple with a tree of
             shardings for each traced positional argument. A leaf stands for a whole subtree, and None says
             that the arrays are where they should be.
@@ -288,6 +328,11 @@ def jit(
     >>> f = jit(lambda x: np.sin(x) ** 2)
     >>> f(np.zeros(2)), f.cache_size()
     (array([0., 0.]), 1)
+    >>> step = jit(lambda params, gradient: params - 0.5 * gradient, donate_argnums=0)
+    >>> params = np.ones(2)
+    >>> params = step(params, np.ones(2))  # the old parameters are gone
+    >>> params
+    array([0.5, 0.5])
     """
     if f is None:
         return functools.partial(

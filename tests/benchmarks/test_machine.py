@@ -12,12 +12,22 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads what Linu
 
 @linux_only
 def test_peak_memory_sees_what_was_freed():
-    before = machine.resident_memory()
+    before = machine.private_memory()
     array = np.ones(2**24)  # 128 MiB
     del array
     assert machine.peak_memory() - before == pytest.approx(2**27, rel=0.1)
-    machine.resident_memory()
+    machine.private_memory()
     assert machine.peak_memory() - before < 2**26
+
+
+@linux_only
+def test_pages_of_files_are_not_private(tmp_path):
+    path = tmp_path / "pages"
+    path.write_bytes(bytes(2**26))
+    before = machine.private_memory()
+    mapped = np.memmap(path, np.uint8, "r")
+    assert mapped.sum() == 0
+    assert machine.private_memory() - before < 2**25
 
 
 def test_environment_sets_the_threads_of_each_library():

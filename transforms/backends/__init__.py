@@ -1,8 +1,8 @@
 """Backends: each turns a graph into something that runs it.
 
 A backend is a module ``transforms.backends.<name>`` with a function ``compile_graph(graph)`` that returns an
-`Executable` on NumPy arrays. It is imported when it is first asked for. One of `DEVICE_BACKENDS` also takes a
-`Placement` as second argument, and then gives results that stay on their device.
+`Executable` on NumPy arrays. It is imported when it is first asked for. One of `DONATING_BACKENDS` also takes
+a `Placement` as second argument; then one of `DEVICE_BACKENDS` gives results that stay on their device.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from transforms.types import Array
 
 BACKENDS = ("numpy", "llvm", "xla")
 DEVICE_BACKENDS = ("xla",)
+DONATING_BACKENDS = ("llvm", "xla")
 
 
 class Executable(Protocol):
@@ -32,7 +33,7 @@ class Executable(Protocol):
 
 
 def compile_graph(graph: Graph, backend: str, placement: Placement | None = None) -> Executable:
-    """Compile a graph with the backend of a name; a placement is for `DEVICE_BACKENDS`.
+    """Compile a graph with the backend of a name; a placement is for `DONATING_BACKENDS`.
 
     Raises:
         ValueError: there is no such backend.

@@ -163,3 +163,58 @@ def test_the_profile_names_steps_and_ceilings():
     assert "GFLOP/s, measured on this machine" in table
     with pytest.raises(ValueError, match="profile: the backend must be 'llvm', got 'numpy'"):
         jit(np.sin, backend="numpy").profile(1.0)
+
+
+# --- copies that are not made
+
+
+def copies(f, *args):
+    """Return how many kernels of a schedule read one value and only write it."""
+    lines = jit(f, backend="llvm").lower(*args).source().split("define")[0].splitlines()
+    values = [line.lstrip("; ").startswith("v1 = ") for line in lines]
+    stores = [line.endswith("] = v0") for line in lines]
+    reads = [line.lstrip("; ").startswith("v0 = b") for line in lines]
+    return sum(a and b and not c for a, b, c in zip(reads, stores[1:], values[1:], strict=False))
+
+
+def heads(x):
+    return np.moveaxis(x.reshape(*x.shape[:2], 4, -1), 1, 2)
+
+
+def attention(x, w):
+    q, k, v = (heads(x @ w[i]) for i in range(3))
+    joined = np.moveaxis((q @ np.swapaxes(k, -1, -2)) @ v, 1, 2).reshape(x.shape)
+    return joined @ w[3]
+
+
+def test_products_are_written_where_heads_lie_side_by_side():
+    x, w = real(3, 8, 16), real(4, 16, 16) / 4
+    check(attention, x, w, tolerance=1e-4)
+    assert copies(attention, x, w) == 1  # of the keys, whose places must be adjacent
+
+
+def test_gradients_of_attention_are_written_where_they_are_read():
+    x, w = real(3, 8, 16), real(4, 16, 16) / 4
+
+    def gradients(x, w):
+        return vjp(attention, x, w)[1](np.ones_like(x))
+
+    check(gradients, x, w, tolerance=1e-4)
+    assert copies(gradients, x, w) == 10  # of keys, values and four kernels, transposed; of four gradients
+
+
+def test_a_result_that_is_copied_and_read_is_written_twice():
+    def f(x, y):
+        product = np.exp(x) * y
+        return product.T.reshape(-1) * 2, product + 1, product.sum(axis=0)
+
+    check(f, real(6, 10), real(6, 10))
+
+
+def test_equal_copies_are_made_once():
+    def f(x):
+        y = np.sin(x)
+        return np.reshape(y.T, (2, -1)) * 2, np.reshape(y.T, (-1,)) + 1, np.sum(y, axis=1), y
+
+    check(f, real(4, 6))
+    assert copies(f, real(4, 6)) <= 1

@@ -14,11 +14,13 @@ from transforms.graph.ir import Equation, Graph, Variable, nested_graphs
 from transforms.graph.passes import (
     fold_constants,
     inline_calls,
+    join_pieces,
     merge_scatters,
     optimize,
     remove_dead,
     share_common,
     simplify,
+    turn_products,
 )
 from transforms.graph.stage import evaluate
 from transforms.jit import jit
@@ -302,3 +304,69 @@ def test_cut_separates_what_is_early_from_what_is_late():
     expected = evaluate(graph, X, 2 * X)
     np.testing.assert_array_equal(out, expected[0])
     np.testing.assert_array_equal(late[0], expected[1])
+
+
+# --- sums of pieces, transposed products
+
+
+def test_the_gradient_of_parts_is_a_concatenation():
+    def f(x):
+        a, b, c = np.split(x, 3, axis=1)
+        return np.sum(a * b + np.sin(c))
+
+    x = np.linspace(-1, 1, 24).reshape(4, 6)
+    graph = stage(grad(f))(x)
+    joined = remove_dead(join_pieces(graph))
+    assert names(joined).count("concatenate") == 1
+    assert "setitem" not in names(joined)
+    assert "add" not in names(joined)[names(joined).index("concatenate") :]
+    same_values(graph, joined, x)
+
+
+def embedded(*places, axis=0):
+    """Return a function that adds up values, each embedded in zeros at its places."""
+
+    def f(*values):
+        index = [(slice(None),) * axis + (place,) for place in places]
+        parts = [at(np.zeros((6, 4))).__getitem__(i).set(x) for i, x in zip(index, values, strict=True)]
+        return sum(parts[1:], parts[0])
+
+    return f
+
+
+@pytest.mark.parametrize(
+    ("places", "axis"),
+    [
+        ((slice(0, 2), slice(3, 6)), 0),  # a gap
+        ((slice(0, 4), slice(2, 6)), 0),  # an overlap
+        ((slice(0, 6, 2), slice(1, 6, 2)), 0),  # steps
+    ],
+)
+def test_pieces_that_do_not_tile_an_axis_are_added(places, axis):
+    shapes = [np.zeros((6, 4))[(slice(None),) * axis + (place,)].shape for place in places]
+    values = [np.arange(1.0, 1 + np.prod(shape)).reshape(shape) for shape in shapes]
+    graph = optimize(stage(embedded(*places, axis=axis))(*values))
+    assert "concatenate" not in names(graph)
+    same_values(stage(embedded(*places, axis=axis))(*values), graph, *values)
+
+
+def test_a_product_that_is_only_transposed_is_turned():
+    def f(queries, cotangent):
+        return np.moveaxis(np.swapaxes(queries, -1, -2) @ cotangent, 1, -1)
+
+    args = np.arange(24.0).reshape(2, 4, 3), np.arange(40.0).reshape(2, 4, 5)
+    graph = stage(f)(*args)
+    turned = optimize(turn_products(graph))
+    (product,) = [x for x in turned.equations if x.primitive.name == "matmul"]
+    assert product.results[0].type.shape == (2, 5, 3)
+    assert product.operands[1] is turned.inputs[0]
+    same_values(graph, turned, *args)
+
+
+def test_a_product_that_something_else_reads_stays():
+    def f(x, y):
+        product = x.T @ y
+        return product.T, np.sin(product)
+
+    graph = stage(f)(MATRIX, MATRIX)
+    assert names(turn_products(graph)) == names(graph)

@@ -52,20 +52,23 @@ _WINDOW = 256
 _NEAR = 8
 
 
-def form_bands(steps: Sequence[Step], returned: set[Variable]) -> tuple[Step, ...]:
-    """Order the steps, each after what it depends on, and take together what can run unit by unit."""
+def form_bands(steps: Sequence[Step], returned: set[Variable], threads: int) -> tuple[Step, ...]:
+    """Order the steps, each after what it depends on, and take together what can run unit by unit.
+
+    The number of threads decides how much is divided, and never what is computed.
+    """
     queue = _Queue(steps, returned)
     formed: list[Step] = []
     apart: dict[int, dict[Variable, bool]] = {}
     while queue.waiting:
         first = queue.next()
         step = steps[first]
-        columns = _column_units(step) if isinstance(step, Contraction) else 1
+        columns = _column_units(step, threads) if isinstance(step, Contraction) else 1
         if columns > 1 and isinstance(step, Contraction):
             apart[len(formed)] = dict.fromkeys((*reads(step), *writes(step)), False)
             formed.append(Band((_split_columns(step, columns),), columns, parallel=True))
         elif isinstance(step, (Kernel, Contraction)):
-            band = _Forming(step)
+            band = _Forming(step, threads)
             queue.extend(band)
             apart[len(formed)] = band.apart
             formed += band.finish()
@@ -222,7 +225,8 @@ class _Forming:
         apart: for each buffer whether each unit touches a part of its own.
     """
 
-    def __init__(self, step: Splittable) -> None:
+    def __init__(self, step: Splittable, threads: int) -> None:
+        self.threads = threads
         self.steps = [step]
         self.units = _leading(step)
         self.most = _most_units(step)
@@ -242,14 +246,14 @@ class _Forming:
 
     def _joins(self, step: Splittable) -> bool:
         """Add a step if its units fit those of the others; say whether they do."""
-        if isinstance(step, Contraction) and _column_units(step) > 1:
+        if isinstance(step, Contraction) and _column_units(step, self.threads) > 1:
             return False
         units = math.gcd(self.units, _leading(step))
         if units == 1 or units < min(self.units, _FEWEST_UNITS):
             return False
         written = set(writes(step))
         shared = {x for x in reads(step) if x in self.written} | {x for x in written if x in self.apart}
-        parts = list(_parts(step, units))
+        parts = list(unit_parts(step, units))
         if any(x in shared and not (apart and self.apart[x]) for x, apart in parts):
             return False
         most = min(self.most, _most_units(step))
@@ -263,7 +267,7 @@ class _Forming:
         return True
 
     def _note(self, step: Splittable) -> None:
-        for buffer, apart in _parts(step, self.units):
+        for buffer, apart in unit_parts(step, self.units):
             self.apart[buffer] = self.apart.get(buffer, True) and apart
 
     def _size(self) -> int:
@@ -318,10 +322,15 @@ def split_step(step: Splittable, units: int) -> Splittable:
     return split._replace(stack=(units, length, *split.stack[1:]), split="stack")
 
 
-def _column_units(step: Contraction) -> int:
-    """Return into how many units of columns a contraction of too few rows should be divided."""
+def _column_units(step: Contraction, threads: int) -> int:
+    """Return into how many units of columns a contraction of too few rows should be divided.
+
+    Where the right operand stays in cache, a unit of rows for each thread is enough, and others can join.
+    """
     units, rest = divmod(step.columns, _COLUMNS)
     if step.stack or rest or units < _FEWEST_UNITS or _most_units(step) >= _FEWEST_UNITS:
+        return 1
+    if _most_units(step) >= threads and _bytes([step.right.buffer]) <= _UNIT_BYTES:
         return 1
     return units if nanoseconds(step) > _WORTH_THREADS else 1
 
@@ -362,7 +371,7 @@ def _leading(step: Splittable) -> int:
     return step.shape[0] if splits else 1
 
 
-def _parts(step: Splittable, units: int) -> Iterator[tuple[Variable, bool]]:
+def unit_parts(step: Splittable, units: int) -> Iterator[tuple[Variable, bool]]:
     """Return for each access its buffer, and whether each unit stays in a part of that of its own."""
     split = split_step(step, units)
     if isinstance(split, Kernel):

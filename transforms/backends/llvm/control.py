@@ -10,7 +10,7 @@ from transforms.backends.llvm.steps import FAILURE, RepeatWhile, Switch
 from transforms.graph.ir import Variable
 
 COPY = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
-"""The declaration of what copies the last carry of a loop."""
+"""The declaration of what copies the first or the last carry of a loop."""
 
 
 class Callee(NamedTuple):
@@ -78,8 +78,16 @@ def write_while(lines: Body, loop: RepeatWhile, condition: Callee, step: Callee)
     lines.add(f"br label %{label}")
     lines.begin(f"{label}_end")
     for i, (source, buffer) in enumerate(zip(sources, loop.carried, strict=True)):
-        size = buffer.type.size * buffer.type.dtype.itemsize
         lines.add(f"%{label}_h{i} = icmp eq ptr {source}, {homes[i]}")
-        lines.add(f"%{label}_z{i} = select i1 %{label}_h{i}, i64 0, i64 {size}")
-        arguments = f"ptr {homes[i]}, ptr {source}, i64 %{label}_z{i}, i1 false"
-        lines.add(f"call void @llvm.memcpy.p0.p0.i64({arguments})")
+        lines.add(f"%{label}_z{i} = select i1 %{label}_h{i}, i64 0, i64 {size_of(buffer)}")
+        write_copy(lines, homes[i], source, f"%{label}_z{i}")
+
+
+def write_copy(lines: Body, target: str, source: str, size: str) -> None:
+    """Write the copy of so many bytes; `COPY` is to be declared."""
+    lines.add(f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {source}, i64 {size}, i1 false)")
+
+
+def size_of(buffer: Variable) -> int:
+    """Return the bytes of a buffer."""
+    return buffer.type.size * buffer.type.dtype.itemsize

@@ -17,16 +17,22 @@ from transforms.backends.llvm.profile import profile
 from transforms.backends.llvm.schedule import make_schedule
 from transforms.backends.llvm.steps import FAILURE, Schedule, show
 from transforms.backends.llvm.threads import get_threads
+from transforms.backends.placement import Placement
 from transforms.graph.ir import Graph, Variable
 from transforms.graph.stage import stage_flat
 from transforms.types import Array
 
 
 class NativeExecutable:
-    """A graph as machine code, with calls of NumPy between."""
+    """A graph as machine code, with calls of NumPy between.
 
-    def __init__(self, graph: Graph) -> None:
-        self.schedule = make_schedule(graph)
+    Args:
+        graph: what to compute.
+        donated: positions of inputs that results may be written over.
+    """
+
+    def __init__(self, graph: Graph, donated: tuple[int, ...] = ()) -> None:
+        self.schedule = make_schedule(graph, donated)
         self.layout = _lay_out(self.schedule)
         written = write_module(self.schedule, self.layout)
         self._text = "\n\n".join(written.modules)
@@ -39,7 +45,10 @@ class NativeExecutable:
         written = write_module(self.schedule, self.layout, timed=True)
         code = Code(written.modules)
         instance = Instance(self.schedule, self.layout, code, code.parts(written))
-        address, call = code.address("cycles"), functools.partial(instance.run, inputs)
+        # What is donated changes with each call: so not the caller's arrays.
+        copied = [x.copy() if isinstance(x, np.ndarray) else x for x in inputs]
+        arrays = copied if self.schedule.donated else inputs
+        address, call = code.address("cycles"), functools.partial(instance.run, arrays)
         return profile(written.timed, address, code.stamp, call, calls, _ceilings())
 
     def __call__(self, *inputs: Array) -> Sequence[Array]:
@@ -50,7 +59,7 @@ class NativeExecutable:
         finally:
             self._idle.append(instance)
 
-    def attempt(self, inputs: list[Any]) -> list[Array] | None:
+    def attempt(self, inputs: list[Any]) -> Sequence[Array] | None:
         """Run the program on anything; None if that is not arrays and scalars of just its inputs' types.
 
         To find that out takes less time here than in Python.
@@ -73,9 +82,9 @@ class NativeExecutable:
         return f"{comment}\n\n{self._text}\n"
 
 
-def compile_graph(graph: Graph) -> NativeExecutable:
-    """Compile a graph."""
-    return NativeExecutable(graph)
+def compile_graph(graph: Graph, placement: Placement | None = None) -> NativeExecutable:
+    """Compile a graph; of a placement only matters what is donated."""
+    return NativeExecutable(graph, placement.donated if placement else ())
 
 
 @functools.cache

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -11,7 +13,17 @@ import numpy as np
 from transforms.backends.llvm.machine import Code
 from transforms.backends.llvm.memory import ALIGNMENT
 from transforms.backends.llvm.module import Layout
-from transforms.backends.llvm.objects import DONE, KEPT, UNUSUAL, Results, pointer, prepare_function
+from transforms.backends.llvm.objects import (
+    DONE,
+    KEPT,
+    OWNED,
+    READY,
+    UNUSUAL,
+    Results,
+    pointer,
+    prepare_function,
+)
+from transforms.backends.llvm.overlap import Range, ranges, separate
 from transforms.backends.llvm.steps import FAILURE, HostCall, Region, Schedule
 from transforms.backends.llvm.views import is_contiguous
 from transforms.graph.ir import Variable
@@ -58,40 +70,60 @@ class Instance:
         self._point(list(self.arrays), list(self.arrays.values()))
         self.failure = np.array([0, -1])
         self._point([FAILURE], [self.failure])
-        self.given = {*self.arrays, *schedule.inputs}
+        self.given = {*self.arrays, *schedule.inputs}.difference(schedule.donated)
+        self.donated = {schedule.inputs.index(x) for x in schedule.donated}
         self.input_types = [x.type for x in schedule.inputs]
         lengths = [n for x in self.input_types for n in x.shape]
         self.lengths = (ctypes.c_int64 * len(lengths))(*lengths)
         self.written = native_results(schedule)
         shapes = {x[0]: x[1] for x in reversed(schedule.outputs) if isinstance(x, tuple)}
+        self.ranges = _ranges(schedule, layout) if self.donated else None
         self.control, first = _control(self, schedule)
         self.results = Results(self.control, first, [(shapes[x], x.type.dtype) for x in self.written])
         self.control_address = ctypes.addressof(self.control)
         self.prepare = prepare_function()
         outputs = [x[0] if isinstance(x, tuple) else x for x in schedule.outputs]
+        rest = [x for x in outputs if x not in schedule.donated]
         # Whether there are no calls of NumPy, and each result is an array of its own that was written.
-        self.is_plain = outputs == self.written and not any(isinstance(part, HostCall) for part in parts)
+        self.is_plain = rest == self.written and not any(isinstance(part, HostCall) for part in parts)
+        given: list[Any] = [*schedule.inputs, *self.written]
+        # Takes the results from the inputs and what was written, if some of them are inputs.
+        self.select = _selection([*map(given.index, outputs)] if self.donated and self.is_plain else [])
         self.scalars = [i for i, x in enumerate(self.written) if not shapes[x]]
 
-    def attempt(self, inputs: list[Any]) -> list[Array] | None:
+    def attempt(self, inputs: list[Any]) -> Sequence[Array] | None:
         """Run the program if all inputs are contiguous arrays and scalars of its types; else return None."""
         code = self.prepare(id(inputs), self.control_address)
         return None if code == UNUSUAL else self._run(inputs, code)
 
-    def run(self, inputs: Sequence[Any]) -> list[Array]:
+    def run(self, inputs: Sequence[Any]) -> Sequence[Array]:
         """Run the program on arrays or numbers of the types of its inputs."""
         arrays = [*inputs]
         code = self.prepare(id(arrays), self.control_address)
         if code == UNUSUAL:
             arrays = [*map(_array, inputs, self.input_types)]
+            self._copy_donated(arrays)
             code = self.prepare(id(arrays), self.control_address)
         if code == UNUSUAL:  # objects, which only NumPy takes, or dtypes that are equal but not the same
             self.results.forget()
             numeric = [i for i, t in enumerate(self.input_types) if t.dtype.kind != "O"]
             self._point([self.schedule.inputs[i] for i in numeric], [arrays[i] for i in numeric])
+            for i in self.donated:
+                arrays[i].flags.writeable = False
         return self._run(arrays, code)
 
-    def _run(self, inputs: list[Any], code: int) -> list[Array]:
+    def _copy_donated(self, arrays: list[Any]) -> None:
+        """Replace by copies the donated arrays that cannot be written over."""
+        if not self.donated:
+            return
+        others = [x for i, x in enumerate(arrays) if i not in self.donated and isinstance(x, np.ndarray)]
+        constants = [self.arrays[x] for x, _ in self.schedule.constants]
+        owned = [i for i in self.donated if arrays[i].flags.owndata]
+        alone = separate([arrays[i] for i in owned], [*others, *constants])
+        for i in self.donated.difference(itertools.compress(owned, alone)):
+            arrays[i] = arrays[i].copy()
+
+    def _run(self, inputs: list[Any], code: int) -> Sequence[Array]:
         written = self.results.pick()
         if code != DONE:
             self._point(self.written, written)
@@ -110,7 +142,7 @@ class Instance:
             return written
         for place in self.scalars:
             written[place] = written[place][()]
-        return written
+        return written if self.select is None else self.select(inputs + written)
 
     def _point(self, buffers: Sequence[Variable], arrays: Sequence[Array]) -> None:
         """Enter the addresses of arrays into the table."""
@@ -174,7 +206,8 @@ def _control(instance: Instance, schedule: Schedule) -> tuple[Any, int]:
     """Return what `prepare` reads, and where in it the arrays of the results are."""
     slots, inputs, written = instance.layout.slots, schedule.inputs, instance.written
     first = [slots[x[0]] if x else 0 for x in (inputs, written)]
-    head = [len(inputs), len(written), instance.address, *first, id(np.ndarray)]
+    claimed = 0 if instance.ranges is None else ctypes.addressof(instance.ranges)
+    head = [len(inputs), len(written), instance.address, *first, id(np.ndarray), claimed]
     records = []
     place = ctypes.addressof(instance.lengths)
     for x in inputs:
@@ -182,11 +215,27 @@ def _control(instance: Instance, schedule: Schedule) -> tuple[Any, int]:
         # A number stands for itself, and an array is what no number can be.
         types = (id(x.weak), 0) if x.weak is not None else (0 if shape else id(dtype.type), id(dtype))
         # Of Python's numbers only the float has its value where NumPy's scalars have theirs.
-        records += [*(types if x.weak in (None, float) else (0, 0)), len(shape), place]
+        flags = OWNED if x in schedule.donated else READY
+        records += [*(types if x.weak in (None, float) else (0, 0)), len(shape), place, flags]
         place += 8 * len(shape)
     pools = [0, *(0,) * KEPT, -1] * len(written)
     numbers = [*head, *records, *pools]
     return (ctypes.c_int64 * len(numbers))(*numbers), len(head) + len(records)
+
+
+def _selection(places: list[int]) -> Callable[[list[Any]], Sequence[Any]] | None:
+    """Return what takes from a list what stands at some places; None for none."""
+    if len(places) > 1:
+        return operator.itemgetter(*places)  # which for one place would give what stands there, bare
+    return (lambda values: [values[places[0]]]) if places else None
+
+
+def _ranges(schedule: Schedule, layout: Layout) -> Any:
+    """Return what is said of all that a program reads to the check that nothing of it is written over."""
+    places = {x: i for i, x in enumerate(schedule.inputs) if x in schedule.donated}
+    given = dict.fromkeys((*(x for x, _ in schedule.constants), *schedule.inputs))
+    sizes = {x: x.type.size * x.type.dtype.itemsize for x in given if x.type.dtype.kind != "O"}
+    return ranges([Range(layout.slots[x], size, places.get(x, -1)) for x, size in sizes.items()])
 
 
 def _array(x: Any, array_type: ArrayType) -> Any:

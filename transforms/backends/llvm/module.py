@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from transforms.backends.llvm.body import Body
 from transforms.backends.llvm.contraction import contraction_function
-from transforms.backends.llvm.control import COPY, Callee, write_switch, write_while
+from transforms.backends.llvm.control import COPY, Callee, size_of, write_copy, write_switch, write_while
 from transforms.backends.llvm.emit import NAME, PLAIN_LOOP, kernel_function
 from transforms.backends.llvm.processor import host_processor
 from transforms.backends.llvm.steps import (
@@ -151,6 +151,11 @@ class _ModuleWriter:
         # The last step must write to where the result belongs.
         first = homes if loop.length % 2 else others
         count = len(starts)
+        for i in range(count):
+            if starts[i] == first[i]:  # the result belongs where the first step would read
+                starts[i] = others[i]
+                self.declarations.add(COPY)
+                write_copy(lines, others[i], homes[i], str(size_of(loop.start[i])))
         lines.add(f"br label %{label}")
         lines.begin(label)
         lines.add(f"%{label}_i = phi i64 [0, %{before}], [%{label}_n, %{label}]")

@@ -2,7 +2,8 @@
 
 `prepare` reads the heads of the arrays that a call is given, and picks for each result an array that nobody
 refers to any more. It holds the interpreter's lock. Where an argument is something else than a contiguous
-array or a scalar of the right type, or no array is free, it says so, and Python does the rest.
+array or a scalar of the right type, or no array is free, it says so, and Python does the rest. What is
+donated must be an array that owns its memory, and shares it with no other argument.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from llvmlite import binding
 
+from transforms.backends.llvm.overlap import claim_text
 from transforms.backends.llvm.processor import host_processor, initialize
 
 KEPT = 8
@@ -25,19 +27,24 @@ _TYPE = ctypes.sizeof(ctypes.c_void_p)
 _HEAD = object.__basicsize__
 _ITEMS = _HEAD + _TYPE  # of a list
 _RANK, _LENGTHS, _DTYPE, _FLAGS = (_HEAD + _TYPE * k for k in (1, 2, 5, 6))
-_READY = 0x0001 | 0x0100  # NumPy's flags of contiguous and aligned arrays
 
-RECORD = 4
-"""How many numbers `prepare` reads of each input: the types of its scalars and elements, and its shape."""
+READY = 0x0001 | 0x0100
+"""NumPy's flags of contiguous and aligned arrays."""
+OWNED = READY | 0x0004
+"""And of those whose memory is their own."""
+
+RECORD = 5
+"""How many numbers `prepare` reads of each input: the types of its scalars and elements, its shape, flags."""
 
 # What `prepare` returns.
 DONE, UNUSUAL, NONE_FREE = 0, 1, 2
 
 _MODULE = f"""
 ; inputs: a list. control: number of inputs, number of results, address of the table of pointers, slot of
-; the first input, slot of the first result, address of ndarray; then for each input the addresses of the type
-; of its scalars and of its dtype, the number of its axes, and the address of their lengths; and for each
-; result the number of arrays, room for {KEPT} of them, and the place of the one that is picked.
+; the first input, slot of the first result, address of ndarray, address of what `claim` reads or 0; then for
+; each input the addresses of the type of its scalars and of its dtype, the number of its axes, the address of
+; their lengths, and the flags that it must have; and for each result the number of arrays, room for {KEPT} of
+; them, and the place of the one that is picked.
 define i64 @prepare(ptr %list, ptr %control) {{
 entry:
   %il = getelementptr i8, ptr %list, i64 {_ITEMS}
@@ -53,11 +60,13 @@ entry:
   %start = load i64, ptr %p4
   %p5 = getelementptr i64, ptr %control, i64 5
   %ndarray = load i64, ptr %p5
-  %records = getelementptr i64, ptr %control, i64 6
+  %p6 = getelementptr i64, ptr %control, i64 6
+  %ranges = load ptr, ptr %p6
+  %records = getelementptr i64, ptr %control, i64 7
   %words = mul i64 %inputs, {RECORD}
   %pools = getelementptr i64, ptr %records, i64 %words
   %some = icmp ne i64 %inputs, 0
-  br i1 %some, label %input, label %outputs
+  br i1 %some, label %input, label %given
 input:
   %i = phi i64 [0, %entry], [%i2, %stored]
   %ip = getelementptr ptr, ptr %items, i64 %i
@@ -72,8 +81,11 @@ input:
 array:
   %fp = getelementptr i8, ptr %object, i64 {_FLAGS}
   %flags = load i32, ptr %fp
-  %both = and i32 %flags, {_READY}
-  %ready = icmp eq i32 %both, {_READY}
+  %wfp = getelementptr i64, ptr %record, i64 4
+  %wantedflags64 = load i64, ptr %wfp
+  %wantedflags = trunc i64 %wantedflags64 to i32
+  %both = and i32 %flags, %wantedflags
+  %ready = icmp eq i32 %both, %wantedflags
   %dp = getelementptr i8, ptr %object, i64 {_DTYPE}
   %dtype = load i64, ptr %dp
   %wp = getelementptr i64, ptr %record, i64 1
@@ -120,7 +132,14 @@ stored:
   store ptr %address, ptr %it
   %i2 = add i64 %i, 1
   %more = icmp ult i64 %i2, %inputs
-  br i1 %more, label %input, label %outputs
+  br i1 %more, label %input, label %given
+given:
+  %claims = icmp ne ptr %ranges, null
+  br i1 %claims, label %claim, label %outputs
+claim:
+  %claimed = call i64 @claim(ptr %table, ptr %items, ptr %ranges)
+  %alone = icmp ne i64 %claimed, 0
+  br i1 %alone, label %outputs, label %unusual
 outputs:
   %any = icmp ne i64 %results, 0
   br i1 %any, label %output, label %finish
@@ -167,7 +186,7 @@ next:
 last:
   ret i64 %code2
 }}
-"""
+{claim_text(_FLAGS)}"""
 
 
 @functools.cache

@@ -10,6 +10,12 @@ from transforms.backends.llvm.steps import Schedule
 from transforms.graph.ir import Graph
 
 
-def make_schedule(graph: Graph) -> Schedule:
-    """Return the schedule of a graph, by the rules of all primitives."""
-    return Scheduler(*in_late_order(*recompute(in_order(graph)))).run()
+def make_schedule(graph: Graph, donated: tuple[int, ...] = ()) -> Schedule:
+    """Return the schedule of a graph, by the rules of all primitives.
+
+    Args:
+        graph: what to compute.
+        donated: positions of inputs that results may be written over.
+    """
+    ordered = in_late_order(*recompute(in_order(graph)))
+    return Scheduler(ordered.graph, ordered.late, donated=donated).run()

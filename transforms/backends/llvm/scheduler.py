@@ -13,7 +13,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from transforms.backends.llvm.bands import form_bands
+from transforms.backends.llvm.donation import can_hold_results, write_over
 from transforms.backends.llvm.group import Group
+from transforms.backends.llvm.layouts import without_copies
 from transforms.backends.llvm.native import native_form
 from transforms.backends.llvm.partials import in_stages
 from transforms.backends.llvm.steps import (
@@ -33,6 +35,7 @@ from transforms.backends.llvm.steps import (
     reads,
     writes,
 )
+from transforms.backends.llvm.threads import get_threads
 from transforms.backends.llvm.views import broadcast, is_contiguous, whole
 from transforms.backends.llvm.writer import NATIVE
 from transforms.graph.ir import Equation, Graph, Operand, Variable
@@ -60,10 +63,18 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 class Scheduler:
     """Writes the schedule of one graph."""
 
-    def __init__(self, graph: Graph, late: frozenset[Variable] = frozenset(), *, apart: bool = False) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        late: frozenset[Variable] = frozenset(),
+        *,
+        apart: bool = False,
+        donated: tuple[int, ...] = (),
+    ) -> None:
         self.graph = graph
         self.late = late  # what may not join a group from before the last step of its own
-        self.apart = apart  # whether each result must be a buffer of its own
+        self.apart = apart or bool(donated)  # whether each result must be a buffer of its own
+        self.donated = [x for x in (graph.inputs[i] for i in donated) if can_hold_results(x)]
         self.returned: set[Variable] = set()
         self.constants = list(graph.constants)
         self.steps: list[Group | Contraction | HostCall | Repeat | Switch | RepeatWhile] = []
@@ -78,6 +89,7 @@ class Scheduler:
         self.regions = {x: whole(x) for x in self.made}
         self.stored: set[Variable] = set()
         self.known = {x: np.asarray(value) for x, value in graph.constants}
+        self.copies: dict[Region, Region] = {}
         self.checked: dict[tuple[Region, int], Region] = {}  # indices that were checked for an axis
         self.uniform = {x: number for x, value in graph.constants if (number := _uniform(value)) is not None}
 
@@ -89,8 +101,10 @@ class Scheduler:
         access = {x: whole(x).access for x in self.made}
         steps = [x.kernel(self.stored, access) if isinstance(x, Group) else x for x in self.steps]
         fills = {x: group.kernel(self.stored, access) for x, group in self.fills.items()}
-        ordered = in_stages(_with_fills(steps, fills))
-        return Schedule(self.graph.inputs, tuple(self.constants), form_bands(ordered, self.returned), outputs)
+        divided = in_stages(without_copies(_with_fills(steps, fills), self.returned))
+        bands = form_bands(divided, self.returned, get_threads())
+        schedule = Schedule(self.graph.inputs, tuple(self.constants), bands, outputs)
+        return write_over(schedule, self.donated) if self.donated else schedule
 
     def equation(self, equation: Equation) -> None:
         """Add an equation: by its primitive's rule, as an element of a group, or as a call of NumPy."""
@@ -116,12 +130,18 @@ class Scheduler:
             return output
         region = self.regions[output]
         buffer = region.access.buffer
-        taken = self.apart and (self.made[buffer] < 0 or buffer in self.returned)
+        taken = self.apart and buffer.type.dtype in NATIVE and not self._is_own(region)
         if taken or not is_contiguous(region):
-            region = self.copy(region)
+            region = self.new_copy(region)
         self.stored.add(region.access.buffer)
         self.returned.add(region.access.buffer)
         return region.access.buffer, region.shape
+
+    def _is_own(self, region: Region) -> bool:
+        """Say whether a region is a buffer that can be one more result, and nothing else."""
+        buffer = region.access.buffer
+        given_away = buffer in self.donated and region.shape == buffer.type.shape
+        return buffer not in self.returned and (self.made[buffer] >= 0 or given_away)
 
     # --- groups
 
@@ -197,6 +217,12 @@ class Scheduler:
             self.uniform[variable] = number
 
     def copy(self, region: Region) -> Region:
+        """Return a copy of a region, in order; the same each time."""
+        if region not in self.copies:
+            self.copies[region] = self.new_copy(region)
+        return self.copies[region]
+
+    def new_copy(self, region: Region) -> Region:
         """Store a region as a buffer of its own, by a kernel of its own: it may transpose."""
         buffer = Variable(ArrayType(region.shape, region.access.buffer.type.dtype))
         index = self.own_group(region.shape, [region.access.buffer])

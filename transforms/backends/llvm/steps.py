@@ -323,12 +323,14 @@ class Schedule(NamedTuple):
         constants: buffers whose elements are known.
         steps: in order.
         outputs: for each result the buffer that holds it, and its shape; or a Python number.
+        donated: inputs that hold results in the end, because the caller gives their memory away.
     """
 
     inputs: tuple[Variable, ...]
     constants: tuple[tuple[Variable, Array], ...]
     steps: tuple[Step, ...]
     outputs: tuple[tuple[Variable, Shape] | Operand, ...]
+    donated: tuple[Variable, ...] = ()
 
 
 def accesses(kernel: Kernel) -> list[Access]:

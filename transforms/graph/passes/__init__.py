@@ -15,14 +15,19 @@ from transforms.graph.passes.common import share_common as share_common
 from transforms.graph.passes.dead import remove_dead as remove_dead
 from transforms.graph.passes.folding import fold_constants as fold_constants
 from transforms.graph.passes.inline import inline_calls as inline_calls
+from transforms.graph.passes.pieces import join_pieces as join_pieces
+from transforms.graph.passes.products import turn_products as turn_products
 from transforms.graph.passes.scatters import merge_scatters as merge_scatters
 
 ORDER: tuple[Callable[[Graph], Graph], ...] = (
     inline_calls,
     remove_dead,
+    turn_products,
+    remove_dead,
     simplify,
     fold_constants,
     share_common,
+    join_pieces,
     remove_dead,
     merge_scatters,
     remove_dead,
