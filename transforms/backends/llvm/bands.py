@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
@@ -47,6 +48,8 @@ _COARSEST = 4
 # How many steps are looked at for each band, so that a program of many takes no more than that many times
 # as long.
 _WINDOW = 256
+# What comes fewer steps later than the first that was left out may take memory a little earlier than need be.
+_NEAR = 8
 
 
 def form_bands(steps: Sequence[Step], returned: set[Variable], threads: int) -> tuple[Step, ...]:
@@ -54,15 +57,11 @@ def form_bands(steps: Sequence[Step], returned: set[Variable], threads: int) -> 
 
     The number of threads decides how much is divided, and never what is computed.
     """
-    after = _dependencies(steps)
-    waiting = dict.fromkeys(range(len(steps)))
-    done: set[int] = set()
+    queue = _Queue(steps, returned)
     formed: list[Step] = []
     apart: dict[int, dict[Variable, bool]] = {}
-    while waiting:
-        first, *others = itertools.islice(waiting, _WINDOW)
-        taken = [first]
-        done.add(first)
+    while queue.waiting:
+        first = queue.next()
         step = steps[first]
         columns = _column_units(step, threads) if isinstance(step, Contraction) else 1
         if columns > 1 and isinstance(step, Contraction):
@@ -70,18 +69,81 @@ def form_bands(steps: Sequence[Step], returned: set[Variable], threads: int) -> 
             formed.append(Band((_split_columns(step, columns),), columns, parallel=True))
         elif isinstance(step, (Kernel, Contraction)):
             band = _Forming(step, threads)
-            for index in others:
-                other = steps[index]
-                if isinstance(other, (Kernel, Contraction)) and after[index] <= done and band.joins(other):
-                    taken.append(index)
-                    done.add(index)
+            queue.extend(band)
             apart[len(formed)] = band.apart
             formed += band.finish()
         else:
             formed.append(step)
-        for index in taken:
-            del waiting[index]
     return _with_local_buffers(formed, apart, returned)
+
+
+class _Queue:
+    """The steps that no band has yet, in the order in which memory is needed least.
+
+    A band takes up what comes next. What comes later it takes ahead of its turn only if that reads what the
+    band holds, and comes soon or needs no more memory than it frees: what is made early takes room until
+    it is read.
+
+    Attributes:
+        steps: all of them.
+        read, written: for each step the buffers.
+        after: for each step those that must come before.
+        waiting: the steps that are left.
+        left: how many of these read a buffer.
+        stored: the buffers that take room only as long as something reads them.
+    """
+
+    def __init__(self, steps: Sequence[Step], returned: set[Variable]) -> None:
+        self.steps = steps
+        self.read = [frozenset(reads(step)) for step in steps]
+        self.written = [frozenset(writes(step)) for step in steps]
+        self.after = _dependencies(self.read, self.written)
+        self.waiting = dict.fromkeys(range(len(steps)))
+        self.done: set[int] = set()
+        self.left = Counter(x for read in self.read for x in read)
+        self.stored = frozenset().union(*self.written) - returned
+
+    def next(self) -> int:
+        """Take the next step."""
+        first: int = next(iter(self.waiting))
+        self._take(first)
+        return first
+
+    def extend(self, band: _Forming) -> None:
+        """Add to a band what can join it."""
+        passed: int | None = None  # the first step that was left out
+        fills: dict[int, Splittable] = {}  # what reads nothing, and comes along with its reader
+        for index in tuple(itertools.islice(self.waiting, _WINDOW)):
+            step = self.steps[index]
+            if isinstance(step, (Kernel, Contraction)):
+                if passed is not None and not self.read[index]:
+                    fills[index] = step
+                    continue
+                if passed is None or self._is_welcome(index, band, index - passed):
+                    missing = self.after[index] - self.done
+                    if missing <= fills.keys():
+                        joining = {**{i: fills[i] for i in sorted(missing)}, index: step}
+                        if band.join(tuple(joining.values())):
+                            for i in joining:
+                                self._take(i)
+                            continue
+            if passed is None:
+                passed = index
+
+    def _is_welcome(self, index: int, band: _Forming, ahead: int) -> bool:
+        """Say whether a band should take a step ahead of its turn."""
+        if band.apart.keys().isdisjoint(self.read[index]):
+            return False
+        if ahead < _NEAR:
+            return True
+        ending = _bytes(x for x in self.read[index] if x in self.stored and self.left[x] == 1)
+        return _bytes(x for x in self.written[index] if x in self.stored) <= ending
+
+    def _take(self, index: int) -> None:
+        del self.waiting[index]
+        self.done.add(index)
+        for x in self.read[index]:
+            self.left[x] -= 1
 
 
 def _with_local_buffers(
@@ -132,17 +194,19 @@ def _along_units(step: Splittable, change: Callable[[Access, int], Access]) -> S
     )
 
 
-def _dependencies(steps: Sequence[Step]) -> list[set[int]]:
+def _dependencies(
+    read: Sequence[frozenset[Variable]], written: Sequence[frozenset[Variable]]
+) -> list[set[int]]:
     """Return for each step those that must come before."""
     writers: dict[Variable, list[int]] = {}
     readers: dict[Variable, list[int]] = {}
     after: list[set[int]] = []
-    for index, step in enumerate(steps):
+    for index, (reading, writing) in enumerate(zip(read, written, strict=True)):
         before: set[int] = set()
-        for buffer in reads(step):
+        for buffer in reading:
             before.update(writers.get(buffer, ()))
             readers.setdefault(buffer, []).append(index)
-        for buffer in writes(step):
+        for buffer in writing:
             before.update(writers.get(buffer, ()))
             before.update(readers.get(buffer, ()))
             writers.setdefault(buffer, []).append(index)
@@ -170,7 +234,17 @@ class _Forming:
         self.written = set(writes(step))
         self._note(step)
 
-    def joins(self, step: Splittable) -> bool:
+    def join(self, steps: tuple[Splittable, ...]) -> bool:
+        """Add all of some steps, or none; say which."""
+        if len(steps) == 1:
+            return self._joins(steps[0])
+        before = list(self.steps), self.units, self.most, dict(self.apart), set(self.written)
+        if all(map(self._joins, steps)):
+            return True
+        self.steps, self.units, self.most, self.apart, self.written = before
+        return False
+
+    def _joins(self, step: Splittable) -> bool:
         """Add a step if its units fit those of the others; say whether they do."""
         if isinstance(step, Contraction) and _column_units(step, self.threads) > 1:
             return False

@@ -1,40 +1,125 @@
-"""One arena for everything that is stored between steps, planned by who is alive when."""
+"""One arena for everything that is stored between steps, planned by who is alive when.
+
+The largest buffers are placed first, each at the lowest offset that is free for its whole life. If that
+leaves gaps, other orders are tried: those that live long first, say.
+"""
 
 from __future__ import annotations
+
+import itertools
+from bisect import insort
+from collections.abc import Callable
 
 from transforms.backends.llvm.steps import Band, HostCall, Plan, Schedule, reads, writes
 from transforms.graph.ir import Variable
 
 ALIGNMENT = 64  # bytes of a cache line, and of the widest vector
+_PAGE = 4096
+# Buffers of whole pages, so many at least, are so many lines apart.
+_MANY_PAGES = 8
+_LINES_APART = 17
+# So many of the largest buffers are placed with a look at all others, which takes the square of their number.
+_LARGEST = 512
+# An arena so many times as large as what is alive is good enough.
+_GOOD = 1.01
 
 
 def plan_memory(schedule: Schedule, threads: int) -> Plan:
-    """Give each buffer that is neither given, nor returned, nor NumPy's own a place in the arena.
-
-    A place is free again after the last step that reads it. Each buffer takes the first gap that it fits.
-    """
+    """Give each buffer that is neither given, nor returned, nor NumPy's own a place in the arena."""
     lives = _lives(schedule)
     bands = [step for step in schedule.steps if isinstance(step, Band)]
-    parts = {x: _round_up(_bytes(x) // band.units) for band in bands for x in band.local}
-    sizes = {x: parts[x] * threads if x in parts else _round_up(_bytes(x)) for x in lives}
-    ending: dict[int, list[Variable]] = {}
-    starting: dict[int, list[Variable]] = {}
-    for buffer, (first, last) in lives.items():
-        starting.setdefault(first, []).append(buffer)
-        ending.setdefault(last, []).append(buffer)
+    parts = {x: _room(_bytes(x) // band.units) for band in bands for x in band.local}
+    sizes = {x: parts[x] * threads if x in parts else _room(_bytes(x)) for x in lives}
+    order = sorted(lives, key=lambda x: (-sizes[x], lives[x]))
+    offsets, size = _place_largest(order[:_LARGEST], lives, sizes)
+    rest, above = _place_in_time(order[_LARGEST:], lives, sizes)
+    offsets.update((x, size + offset) for x, offset in rest.items())
+    return Plan(size + above, offsets, parts, threads)
+
+
+def _place_largest(
+    buffers: list[Variable], lives: dict[Variable, tuple[int, int]], sizes: dict[Variable, int]
+) -> tuple[dict[Variable, int], int]:
+    """Return an offset for each of the largest buffers, and the bytes of all, by the best of some orders."""
+    needed = _most_alive(buffers, lives, sizes)
+
+    def length(x: Variable) -> int:
+        first, last = lives[x]
+        return last - first
+
+    orders: tuple[Callable[[Variable], int], ...] = (
+        lambda x: -sizes[x],
+        lambda x: -sizes[x] * length(x),
+        lambda x: -length(x),
+        lambda x: lives[x][0],
+    )
+    best: tuple[dict[Variable, int], int] | None = None
+    for key in orders:
+        found = _place_in_order(sorted(buffers, key=key), lives, sizes)
+        if best is None or found[1] < best[1]:
+            best = found
+        if best[1] <= _GOOD * needed:
+            break
+    assert best is not None
+    return best
+
+
+def _most_alive(
+    buffers: list[Variable], lives: dict[Variable, tuple[int, int]], sizes: dict[Variable, int]
+) -> int:
+    """Return the most bytes that are alive at once."""
+    change: dict[int, int] = {}
+    for x in buffers:
+        first, last = lives[x]
+        change[first] = change.get(first, 0) + sizes[x]
+        change[last + 1] = change.get(last + 1, 0) - sizes[x]
+    return max(itertools.accumulate(change[step] for step in sorted(change)), default=0)
+
+
+def _place_in_order(
+    order: list[Variable], lives: dict[Variable, tuple[int, int]], sizes: dict[Variable, int]
+) -> tuple[dict[Variable, int], int]:
+    """Return the lowest offset for each buffer that those placed before leave, and the bytes of all."""
     offsets: dict[Variable, int] = {}
-    taken: list[tuple[int, int]] = []  # begin and end of each place in use, in order
-    size = 0
-    for index in range(len(schedule.steps)):
-        for buffer in starting.get(index, ()):
-            begin = _first_gap(taken, sizes[buffer])
-            offsets[buffer] = begin
-            taken.append((begin, begin + sizes[buffer]))
-            taken.sort()
-            size = max(size, begin + sizes[buffer])
-        for buffer in ending.get(index, ()):
-            taken.remove((offsets[buffer], offsets[buffer] + sizes[buffer]))
-    return Plan(size, offsets, parts, threads)
+    placed: list[tuple[int, int, int, int]] = []  # offset, end, and life of each, in order
+    most = 0
+    for buffer in order:
+        first, last = lives[buffer]
+        size, begin = sizes[buffer], 0
+        for other, end, born, died in placed:
+            if born <= last and first <= died:
+                if other - begin >= size:
+                    break
+                if end > begin:
+                    begin = end
+        offsets[buffer] = begin
+        insort(placed, (begin, begin + size, first, last))
+        most = max(most, begin + size)
+    return offsets, most
+
+
+def _place_in_time(
+    buffers: list[Variable], lives: dict[Variable, tuple[int, int]], sizes: dict[Variable, int]
+) -> tuple[dict[Variable, int], int]:
+    """Return an offset for each buffer, in the order of their births, and the bytes of all.
+
+    A place that nobody needs any more is given to the next buffer that fits.
+    """
+    offsets: dict[Variable, int] = {}
+    taken: list[tuple[int, int, int]] = []  # offset, end, and the last step of each, in order
+    most = 0
+    for buffer in sorted(buffers, key=lives.__getitem__):
+        first, last = lives[buffer]
+        taken = [x for x in taken if x[2] >= first]
+        begin = 0
+        for other, end, _ in taken:
+            if other - begin >= sizes[buffer]:
+                break
+            begin = end
+        offsets[buffer] = begin
+        insort(taken, (begin, begin + sizes[buffer], last))
+        most = max(most, begin + sizes[buffer])
+    return offsets, most
 
 
 def _lives(schedule: Schedule) -> dict[Variable, tuple[int, int]]:
@@ -56,14 +141,12 @@ def _bytes(buffer: Variable) -> int:
     return max(buffer.type.size * buffer.type.dtype.itemsize, 1)
 
 
-def _round_up(size: int) -> int:
-    return -(-size // ALIGNMENT) * ALIGNMENT
+def _room(size: int) -> int:
+    """Return how far from a buffer the next one begins.
 
-
-def _first_gap(taken: list[tuple[int, int]], size: int) -> int:
-    begin = 0
-    for other_begin, other_end in taken:
-        if other_begin - begin >= size:
-            break
-        begin = other_end
-    return begin
+    Processors take a read for one of what was just written if both are at the same place of their pages, and
+    what a loop reads and writes would be if all buffers were pages.
+    """
+    lines = -(-size // ALIGNMENT)
+    apart = size >= _MANY_PAGES * _PAGE and not lines * ALIGNMENT % _PAGE
+    return (lines + _LINES_APART * apart) * ALIGNMENT

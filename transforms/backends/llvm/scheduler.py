@@ -23,14 +23,18 @@ from transforms.backends.llvm.steps import (
     Contraction,
     DType,
     HostCall,
+    Kernel,
     Reduce,
     Region,
     Repeat,
     RepeatWhile,
     Schedule,
+    Step,
     Store,
     Switch,
     Wait,
+    reads,
+    writes,
 )
 from transforms.backends.llvm.threads import get_threads
 from transforms.backends.llvm.views import broadcast, contiguous_strides, is_contiguous, whole
@@ -39,6 +43,9 @@ from transforms.graph.ir import Equation, Graph, Operand, Variable
 from transforms.types import Array, ArrayType, Shape
 
 Rule: TypeAlias = "Callable[[Scheduler, Equation], bool]"
+
+# What copies operands that may be there for long, in order to read them with a rim or as another dtype.
+_COPYING = frozenset({"conv", "window_route", "window_pick"})
 
 RULES: dict[str, Rule] = {}
 """For the name of a primitive: adds an equation to a schedule, and says whether that was possible."""
@@ -57,14 +64,27 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 class Scheduler:
     """Writes the schedule of one graph."""
 
-    def __init__(self, graph: Graph, *, apart: bool = False, donated: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        late: frozenset[Variable] = frozenset(),
+        *,
+        apart: bool = False,
+        donated: tuple[int, ...] = (),
+    ) -> None:
         self.graph = graph
+        self.late = late  # what may not join a group from before the last step of its own
         self.apart = apart or bool(donated)  # whether each result must be a buffer of its own
         self.donated = [x for x in (graph.inputs[i] for i in donated) if can_hold_results(x)]
         self.returned: set[Variable] = set()
         self.constants = list(graph.constants)
         self.steps: list[Group | Contraction | HostCall | Repeat | Switch | RepeatWhile] = []
         self.groups: dict[int, Group] = {}  # those among the steps
+        self.fills: dict[
+            Variable, Group
+        ] = {}  # what writes a number to all of a buffer, before its first use
+        self.earliest = 0  # the first step that what is added now may join
+        self.fence = 0  # the first after the last step of its own
         self.latest: dict[Shape, int] = {}  # the group over each shape that equations may join
         self.made = dict.fromkeys((*graph.inputs, *(x for x, _ in graph.constants)), -1)  # by which step
         self.regions = {x: whole(x) for x in self.made}
@@ -81,7 +101,8 @@ class Scheduler:
         outputs = tuple(self.output(x) for x in self.graph.outputs)
         access = {x: whole(x).access for x in self.made}
         steps = [x.kernel(self.stored, access) if isinstance(x, Group) else x for x in self.steps]
-        divided = in_stages(without_copies(steps, self.returned))
+        fills = {x: group.kernel(self.stored, access) for x, group in self.fills.items()}
+        divided = in_stages(without_copies(_with_fills(steps, fills), self.returned))
         bands = form_bands(divided, self.returned, get_threads())
         schedule = Schedule(self.graph.inputs, tuple(self.constants), bands, outputs)
         return write_over(schedule, self.donated) if self.donated else schedule
@@ -89,10 +110,20 @@ class Scheduler:
     def equation(self, equation: Equation) -> None:
         """Add an equation: by its primitive's rule, as an element of a group, or as a call of NumPy."""
         special = RULES.get(equation.primitive.name)
+        self.earliest = self._earliest(equation)
         if special is not None and special(self, equation):
             return
         if not self.elementwise(equation):
             self.host_call(equation)
+
+    def _earliest(self, equation: Equation) -> int:
+        """Return the first step that an equation may become a part of."""
+        if not self.late.isdisjoint(equation.results):
+            return self.fence
+        if equation.primitive.name not in _COPYING:
+            return 0
+        buffers = (self.regions[x].access.buffer for x in variables_of(equation))
+        return max((self.made[x] for x in buffers), default=0)
 
     def output(self, output: Operand) -> tuple[Variable, Shape] | Operand:
         """Return where a result is, after a copy if it is not a buffer of its own."""
@@ -136,7 +167,7 @@ class Scheduler:
         """Return the index of a group over a shape that can read regions, and reduce over axes."""
         bound = max((self.ready(region, shape) for region in regions), default=0)
         index = self.latest.get(shape, -1)
-        if index >= max(bound, after + 1, 0):
+        if index >= max(bound, after + 1, self.earliest):
             group = self.groups[index]
             if not group.is_full and (axes is None or group.axes in (None, axes)):
                 return index
@@ -207,11 +238,22 @@ class Scheduler:
         after: int = -1,
         waits: Sequence[Wait] = (),
     ) -> int:
-        """Store an operand, which broadcasts, to a region; return the index of the group."""
+        """Store an operand, which broadcasts, to a region; return the index of the group.
+
+        A number that is all of a buffer for now is written before the buffer's first use: that is -1.
+        """
+        buffer = target.access.buffer
+        if not isinstance(operand, Region) and buffer not in self.made:
+            fill = self.fills[buffer] = Group(target.shape)
+            fill.waits.update(dict.fromkeys(wait for wait in waits if wait.whole))
+            number = fill.number(operand, buffer.type.dtype)
+            fill.stores.append(Store(number, broadcast(target, target.shape)))
+            self.assign(buffer, -1)
+            self.stored.add(buffer)
+            return -1
         regions = [operand] if isinstance(operand, Region) else []
         index = self.group(target.shape, regions, after=max((after, *(self.made[x.buffer] for x in waits))))
         self.wait(index, waits)
-        buffer = target.access.buffer
         value = self.read(index, operand, buffer.type.dtype)
         self.store(index, value, target)
         return index
@@ -249,6 +291,7 @@ class Scheduler:
         self.stored.update((step.left.buffer, step.right.buffer, step.out.buffer))
         self.steps.append(step)
         self.assign(step.out.buffer, len(self.steps) - 1)
+        self.fence = len(self.steps)
 
     def sum_of_products(self, operands: list[Region], out: Access, summed: int) -> None:
         """Add the sum of products of two operands over the last axes of their shape."""
@@ -309,6 +352,7 @@ class Scheduler:
         for result in results:
             self.assign(result, len(self.steps) - 1)
             self.stored.add(result)
+        self.fence = len(self.steps)
 
     def host_call(self, equation: Equation) -> None:
         """Add an equation as a call of NumPy."""
@@ -316,6 +360,16 @@ class Scheduler:
         self.stored.update(x.access.buffer for x in operands if isinstance(x, Region))
         attributes = {key: _with_native_programs(value) for key, value in equation.attributes.items()}
         self.append(HostCall(equation._replace(attributes=attributes), operands), equation.results)
+
+
+def _with_fills(steps: Sequence[Step], fills: dict[Variable, Kernel]) -> list[Step]:
+    """Return steps in order, with what fills a buffer just before the first that touches it."""
+    remaining = dict(fills)
+    ordered: list[Step] = []
+    for step in steps:
+        ordered.extend(remaining.pop(x) for x in (*reads(step), *writes(step)) if x in remaining)
+        ordered.append(step)
+    return [*ordered, *remaining.values()]
 
 
 def variables_of(equation: Equation) -> tuple[Variable, ...]:

@@ -306,13 +306,20 @@ def _transpose(simplifier: _Simplifier, equation: Equation) -> Operand | Equatio
 
 @_rule("sum", "prod", "max", "min", "any", "all")
 def _reduce(simplifier: _Simplifier, equation: Equation) -> Operand | Equation | None:
-    """Of axes of length one there is nothing to reduce."""
+    """Of axes of length one there is nothing to reduce; leading ones that are kept are another shape."""
     (x,), (result,) = equation.operands, equation.results
     shape = _shape(x)
-    lengths = [shape[axis] for axis in equation.attributes["axes"]]
-    if not isinstance(x, Variable) or x.type.dtype != result.type.dtype or any(n != 1 for n in lengths):
+    axes: tuple[int, ...] = equation.attributes["axes"]
+    if not isinstance(x, Variable):
         return None
-    return _reshape(simplifier, _equation(result, "reshape", x, shape=result.type.shape))
+    if x.type.dtype == result.type.dtype and all(shape[axis] == 1 for axis in axes):
+        return _reshape(simplifier, _equation(result, "reshape", x, shape=result.type.shape))
+    if equation.attributes["keepdims"] and axes == tuple(range(len(axes))):
+        attributes = {**equation.attributes, "keepdims": False}
+        reduced = infer_results(equation.primitive, (x,), attributes)
+        simplifier.emit(equation._replace(results=reduced, attributes=attributes))
+        return _equation(result, "reshape", reduced[0], shape=result.type.shape)
+    return None
 
 
 # --- operands that may be given as one number
