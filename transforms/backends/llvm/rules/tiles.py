@@ -35,6 +35,7 @@ class Transforms(NamedTuple):
 def transforms(results: int, weights: int) -> Transforms:
     """Return the matrices for so many results of a filter with so many weights; together a side and one.
 
+    >>> import numpy as np
     >>> t = transforms(4, 3)
     >>> d, g = np.arange(6.0) ** 2, np.array([1.0, 2.0, 4.0])
     >>> inputs, taps, result = (np.array(m, float) for m in t)
