@@ -47,7 +47,7 @@ _FEWEST_UNITS = 8
 _COARSEST = 4
 # How many steps are looked at for each band, so that a program of many takes no more than that many times
 # as long.
-_WINDOW = 256
+_WINDOW = 64
 # What comes fewer steps later than the first that was left out may take memory a little earlier than need be.
 _NEAR = 8
 
