@@ -65,6 +65,8 @@ def infer_results(
     weak = primitive.elementwise and not attributes and all(_is_weak(x) for x in operands)
     types = [_type_for_inference(x, primitive.elementwise) for x in operands]
     inferred = primitive.infer(*types, **attributes)
+    if not (primitive.multiple or weak):
+        return (Variable(inferred),)
     return tuple(
         Variable(t, _NUMBER_TYPES[t.dtype.kind] if weak else None)
         for t in (inferred if primitive.multiple else (inferred,))
@@ -95,9 +97,9 @@ def nested_graphs(equation: Equation) -> dict[str, Graph]:
 
 def has_effect(equation: Equation) -> bool:
     """Whether an equation, or one of a program that it carries, does more than to give results."""
-    return equation.primitive.effect or any(
-        has_effect(inner) for graph in nested_graphs(equation).values() for inner in graph.equations
-    )
+    if equation.primitive.effect or not equation.attributes:
+        return equation.primitive.effect
+    return any(has_effect(inner) for graph in nested_graphs(equation).values() for inner in graph.equations)
 
 
 def show(graph: Graph, indent: str = "") -> str:

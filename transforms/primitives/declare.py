@@ -85,7 +85,9 @@ def _infer_ufunc(ufunc: np.ufunc) -> Callable[..., Any]:
 
 def broadcast_shape(*operands: Any) -> Shape:
     """Return the shape to which operands broadcast; a Python scalar has shape ()."""
-    return np.broadcast_shapes(*(getattr(x, "shape", ()) for x in operands))
+    shapes = {getattr(x, "shape", ()) for x in operands}
+    shapes.discard(())
+    return np.broadcast_shapes(*shapes) if len(shapes) > 1 else next(iter(shapes), ())
 
 
 def promoted_dtype(*operands: Any) -> np.dtype[Any]:

@@ -8,6 +8,7 @@ from llvmlite import binding
 
 from transforms.backends.llvm.machine import Code
 from transforms.backends.llvm.processor import initialize
+from transforms.backends.llvm.translation import translated
 from transforms.backends.llvm.writer import BOOL, Writer, memory_type
 
 _BYTE = np.dtype(np.uint8)
@@ -48,7 +49,7 @@ def optimized(loops, cpu):
 
 def compiled(loops):
     """Compile loops into one module; return a function of a loop's name and its operands."""
-    code = Code([module(loops)])
+    code = Code(translated([module(loops)]))
     outputs = {loop.name: loop.output for loop in loops}
 
     def run(name, *operands):

@@ -130,9 +130,10 @@ def test_the_folder_is_bounded_and_keeps_what_was_used_last(folder, monkeypatch)
     newest = sorted(folder.iterdir())[-3:]
     size = newest[0].stat().st_size
     monkeypatch.setattr(disk, "_LIMIT", 3 * size)
-    disk._folder.cache_clear()
-    assert disk.cache_folder() == folder
-    assert sorted(folder.iterdir()) == newest
+    disk._bound.cache_clear()
+    get(make, "another")
+    (another,) = set(folder.iterdir()).difference(newest)
+    assert sorted(folder.iterdir()) == sorted([*newest, another])
 
 
 def test_it_can_be_turned_off(monkeypatch):
@@ -184,10 +185,10 @@ def test_processes_may_write_at_once(folder):
 _START = """
 import numpy as np
 from transforms import jit
-from transforms.backends.llvm import machine
+from transforms.backends.llvm import translation
 compiled = []
-plain = machine._compile
-machine._compile = lambda text: compiled.append(text) or plain(text)
+plain = translation._compile
+translation._compile = lambda text: compiled.append(text) or plain(text)
 f = jit(lambda x: np.sum(np.exp(x) @ x.T), backend="llvm")
 print(len(compiled), float(f(np.ones((4, 4), np.float32))), len(compiled))
 """

@@ -16,6 +16,7 @@ from tests.transforms.backends.elements import Loop, compiled, optimized
 from transforms import jit
 from transforms.backends.llvm.machine import Code
 from transforms.backends.llvm.mathematics import FUNCTIONS
+from transforms.backends.llvm.translation import translated
 from transforms.backends.llvm.writer import Writer
 
 DTYPES = [np.dtype(np.float32), np.dtype(np.float64)]
@@ -317,7 +318,7 @@ def test_modules_share_functions_of_their_own():
         name = FUNCTIONS["sin"](writer, DTYPES[1], "%v")
         body = text.format(number=number, line=writer.lines[0], name=name)
         modules.append("\n".join([body, *sorted(writer.declarations)]))
-    code = Code(modules)
+    code = Code(translated(modules))
     x = np.array(0.5)
     for number in range(2):
         code.segment(number)(x.ctypes.data)

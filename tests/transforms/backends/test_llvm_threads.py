@@ -7,8 +7,12 @@ import threading
 
 import numpy as np
 import pytest
+from llvmlite import binding
+from llvmlite.binding import ffi
 
 from transforms import fori_loop, get_threads, grad, jit, reduce_window, scan, set_threads, stage
+from transforms.backends.llvm import translation, unlocked
+from transforms.backends.llvm.processor import initialize
 from transforms.backends.llvm.schedule import make_schedule
 from transforms.backends.llvm.steps import Band
 from transforms.graph.passes import optimize
@@ -220,3 +224,29 @@ def test_a_bad_index_fails_its_own_call_alone():
         lambda: all(fails(other) for _ in range(200)),
     )
     assert got == [True] * 3
+
+
+_SQUARE = """define double @f{number}(double %x) {{
+  %y = fmul double %x, %x
+  ret double %y
+}}"""
+
+
+def test_modules_are_optimized_while_another_thread_holds_the_lock_of_llvmlite():
+    initialize()
+    machine, context = translation._target_machine(), binding.create_context()
+    module = binding.parse_assembly(_SQUARE.format(number=0), context)
+    builder = binding.create_pass_builder(machine, binding.create_pipeline_tuning_options())
+    passes = builder.getModulePassManager()
+    thread = threading.Thread(target=unlocked.run_passes, args=(passes, module, builder), daemon=True)
+    with ffi.lib._lock:
+        thread.start()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def test_modules_that_are_compiled_at_once_are_as_they_are_alone(monkeypatch):
+    monkeypatch.setenv("FUNCDL_CACHE", "0")
+    monkeypatch.setattr(translation, "available_threads", lambda: 4)
+    texts = [_SQUARE.format(number=number) for number in range(24)]
+    assert translation.translated(texts) == [translation._compile(text) for text in texts]

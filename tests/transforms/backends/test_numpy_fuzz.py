@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from transforms import at, cond, fori_loop, scan, stage, tree, while_loop
-from transforms.backends import compile_graph, optimize
+from transforms.backends import compile_graph
 from transforms.graph.check import check_graph
+from transforms.graph.passes import optimize
 from transforms.graph.stage import evaluate
 from transforms.types import type_of
 

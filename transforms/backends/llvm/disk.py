@@ -30,15 +30,17 @@ def cached(text: str, *, key: str, make: Callable[[str], bytes]) -> bytes:
         key: what else it depends on.
         make: makes it.
     """
-    folder = cache_folder()
-    if folder is None:
-        return make(text)
-    path = folder / hashlib.sha256("\0".join((_FORMAT, key, text)).encode()).hexdigest()
-    code = _read(path)
+    name = entry_name(text, key)
+    code = read(name)
     if code is None:
         code = make(text)
-        _write(path, code)
+        write(name, code)
     return code
+
+
+def entry_name(text: str, key: str) -> str:
+    """Return the name of the entry of what is made of a text and depends on a key."""
+    return hashlib.sha256("\0".join((_FORMAT, key, text)).encode()).hexdigest()
 
 
 def cache_folder() -> Path | None:
@@ -60,10 +62,7 @@ def _folder(wanted: str) -> Path | None:
         usable = _is_private(folder)
     except OSError:
         return None
-    if not usable:
-        return None
-    _bound(folder)
-    return folder
+    return folder if usable else None
 
 
 def _user_caches() -> Path:
@@ -84,7 +83,12 @@ def _is_private(path: Path) -> bool:
     )
 
 
-def _read(path: Path) -> bytes | None:
+def read(name: str) -> bytes | None:
+    """Return what was written under a name; None if it is not there, or not as it was written."""
+    folder = cache_folder()
+    if folder is None:
+        return None
+    path = folder / name
     try:
         if not _is_private(path):
             return None
@@ -96,26 +100,31 @@ def _read(path: Path) -> bytes | None:
     return code if hashlib.sha256(code).digest() == digest else None
 
 
-def _write(path: Path, code: bytes) -> None:
+def write(name: str, content: bytes) -> None:
     """Write an entry, if the disk allows it: without, the next process compiles again."""
+    folder = cache_folder()
+    if folder is None:
+        return
+    _bound(folder)
     with contextlib.suppress(OSError):
-        descriptor, name = tempfile.mkstemp(dir=path.parent)
+        descriptor, beside = tempfile.mkstemp(dir=folder)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(hashlib.sha256(code).digest() + code)
-            os.replace(name, path)
+                file.write(hashlib.sha256(content).digest() + content)
+            os.replace(beside, folder / name)
         except OSError:
-            os.unlink(name)
+            os.unlink(beside)
             raise
 
 
+@functools.cache
 def _bound(folder: Path) -> None:
-    """Delete the entries that were not used for the longest time, if all are too large."""
-    with contextlib.suppress(OSError):
-        entries = [(x.stat(), x) for x in folder.iterdir() if x.is_file()]
+    """Delete, once in a process that writes, the entries that were not used longest, if all are too large."""
+    with contextlib.suppress(OSError), os.scandir(folder) as found:
+        entries = [(x.stat(follow_symlinks=False), x) for x in found]
         entries.sort(key=lambda entry: entry[0].st_mtime, reverse=True)
         total = 0
-        for status, path in entries:
+        for status, entry in entries:
             total += status.st_size
             if total > _LIMIT:
-                path.unlink()
+                os.unlink(entry)

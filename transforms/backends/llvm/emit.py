@@ -24,18 +24,17 @@ from transforms.backends.llvm.steps import (
     Scatter,
     accesses,
 )
-from transforms.backends.llvm.writer import Writer, constant, memory_type, register_type
+from transforms.backends.llvm.writer import PLAIN_LOOP, Writer, constant, memory_type, register_type
 from transforms.graph.ir import Variable
 
 NAME = "@kernel"
 """What stands for the function's name in its text."""
 
 
-PLAIN_LOOP = ", !llvm.loop !plain"
-"""What stands at the end of a loop that is not to be unrolled; each such loop of a module needs a number."""
-
-# The lengths of loops that can fill vectors and that LLVM would still unroll.
-_FEW, _MANY = 8, 128
+# The length of loops that can fill vectors.
+_FEW = 8
+# How often what is innermost runs in a loop that is long enough.
+_LONG = 64
 
 
 class Function(NamedTuple):
@@ -73,6 +72,7 @@ class _KernelWriter:
         self.registers: list[str] = []  # of the reductions
         self.block = "entry"
         self.blocks = 0
+        self.rounds = 1  # of the loops since a loop began: how often what is innermost runs
         depth = len(kernel.shape)
         while depth and kernel.reduced[depth - 1]:
             depth -= 1
@@ -136,8 +136,8 @@ class _KernelWriter:
             return
         writer, outside, offsets = self.writer, self.block, self.offsets
         self.blocks += 1
-        number, label = self.blocks, f"loop{self.blocks}"
-        index, following = f"%i{self.blocks}", f"%n{self.blocks}"
+        label, index, following = f"loop{self.blocks}", f"%i{self.blocks}", f"%n{self.blocks}"
+        beside, self.rounds = self.rounds, 1
         writer.line(f"br label %{label}")
         writer.label(label)
         self.block = label
@@ -147,9 +147,11 @@ class _KernelWriter:
         writer.lines.insert(place, f"  {index} = phi i64 [0, %{outside}], [{following}, %{self.block}]")
         writer.line(f"{following} = add nuw nsw i64 {index}, 1")
         more = writer.emit(f"icmp ult i64 {following}, {length}")
-        # LLVM would unroll a short loop, and then have only the loops around it to vectorise.
-        is_short = self.blocks == number and _FEW <= length <= _MANY
-        writer.line(f"br i1 {more}, label %{label}, label %{label}_end{PLAIN_LOOP if is_short else ''}")
+        # LLVM would unroll a short loop, and then have only the loops around it to vectorise. To copy vectors
+        # or what runs long inside of a loop costs more time to compile than it saves.
+        is_plain = self.rounds >= _LONG or (self.rounds == 1 and length >= _FEW)
+        self.rounds = max(beside, self.rounds * length)
+        writer.line(f"br i1 {more}, label %{label}, label %{label}_end{PLAIN_LOOP if is_plain else ''}")
         writer.label(f"{label}_end")
         self.block, self.offsets = f"{label}_end", offsets
 

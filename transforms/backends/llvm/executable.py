@@ -9,18 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from transforms.backends.llvm.instance import Instance, host_results, native_results
+from transforms.backends.llvm import archive
+from transforms.backends.llvm.instance import Instance
+from transforms.backends.llvm.layout import Build
 from transforms.backends.llvm.machine import Code
-from transforms.backends.llvm.memory import plan_memory
-from transforms.backends.llvm.module import Layout, write_module
-from transforms.backends.llvm.profile import profile
-from transforms.backends.llvm.schedule import make_schedule
-from transforms.backends.llvm.steps import FAILURE, Schedule, show
-from transforms.backends.llvm.threads import get_threads
+from transforms.backends.llvm.steps import show
+from transforms.backends.llvm.translation import translated
 from transforms.backends.placement import Placement
-from transforms.graph.ir import Graph, Variable
+from transforms.graph.ir import Graph
 from transforms.graph.stage import stage_flat
+from transforms.lazy import lazy_module
 from transforms.types import Array
+
+# A program that is on disk needs neither.
+building = lazy_module("transforms.backends.llvm.building")
+profiling = lazy_module("transforms.backends.llvm.profile")
 
 
 class NativeExecutable:
@@ -32,24 +35,22 @@ class NativeExecutable:
     """
 
     def __init__(self, graph: Graph, donated: tuple[int, ...] = ()) -> None:
-        self.schedule = make_schedule(graph, donated)
-        self.layout = _lay_out(self.schedule)
-        written = write_module(self.schedule, self.layout)
-        self._text = "\n\n".join(written.modules)
-        self._code = Code(written.modules)
-        self._parts = self._code.parts(written)
+        self._graph = graph
+        self._donated = donated
+        self._new_instance = _instances(_known(graph, donated))
         self._idle: list[Instance] = []
 
     def profile(self, *inputs: Array, calls: int = 10) -> str:
         """Return a table of the time that each step takes, from calls of a program that counts its cycles."""
-        written = write_module(self.schedule, self.layout, timed=True)
-        code = Code(written.modules)
-        instance = Instance(self.schedule, self.layout, code, code.parts(written))
+        timed = building.stages(self._graph, self._donated, timed=True)
+        code = Code(translated(timed.written.modules))
+        instance = Instance(timed.schedule, timed.layout, code, code.parts(timed.written.parts))
         # What is donated changes with each call: so not the caller's arrays.
         copied = [x.copy() if isinstance(x, np.ndarray) else x for x in inputs]
-        arrays = copied if self.schedule.donated else inputs
+        arrays = copied if timed.schedule.donated else inputs
         address, call = code.address("cycles"), functools.partial(instance.run, arrays)
-        return profile(written.timed, address, code.stamp, call, calls, _ceilings())
+        table: str = profiling.profile(timed.written.timed, address, code.stamp, call, calls, _ceilings())
+        return table
 
     def __call__(self, *inputs: Array) -> Sequence[Array]:
         """Run the program; what it returns is read-only."""
@@ -74,12 +75,31 @@ class NativeExecutable:
         try:
             return self._idle.pop()
         except IndexError:
-            return Instance(self.schedule, self.layout, self._code, self._parts)
+            return self._new_instance()
 
     def source(self) -> str:
         """Return the schedule, and the LLVM module that was made of it."""
-        comment = "\n".join(f"; {line}" for line in show(self.schedule).splitlines())
-        return f"{comment}\n\n{self._text}\n"
+        made = building.stages(self._graph, self._donated)
+        comment = "\n".join(f"; {line}" for line in show(made.schedule).splitlines())
+        return "\n\n".join([comment, *made.written.modules]) + "\n"
+
+
+def _known(graph: Graph, donated: tuple[int, ...]) -> Build:
+    """Return the build of a graph: from disk, or a new one."""
+    key = archive.key_of(graph, donated)
+    found = None if key is None else archive.load(key, graph)
+    if found is not None:
+        return found
+    made: Build = building.build(graph, donated)
+    if key is not None:
+        archive.keep(key, graph, made)
+    return made
+
+
+def _instances(build: Build) -> Callable[[], Instance]:
+    """Return what makes instances of a program, which share its code."""
+    code = Code(build.objects)
+    return functools.partial(Instance, build.schedule, build.layout, code, code.parts(build.parts))
 
 
 def compile_graph(graph: Graph, placement: Placement | None = None) -> NativeExecutable:
@@ -108,12 +128,3 @@ def _shortest(call: Callable[[], object]) -> float:
         call()
         times.append(time.perf_counter() - start)
     return min(times)
-
-
-def _lay_out(schedule: Schedule) -> Layout:
-    """Number the arrays: the arena, constants, inputs, results, what NumPy will give, and failures."""
-    slots: dict[Variable, int] = {}
-    given = (*(x for x, _ in schedule.constants), *schedule.inputs)
-    for buffer in (*given, *native_results(schedule), *host_results(schedule), FAILURE):
-        slots.setdefault(buffer, len(slots) + 1)
-    return Layout(plan_memory(schedule, get_threads()), slots)

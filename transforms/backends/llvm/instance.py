@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from transforms.backends.llvm.layout import Layout, native_results
 from transforms.backends.llvm.machine import Code
 from transforms.backends.llvm.memory import ALIGNMENT
-from transforms.backends.llvm.module import Layout
 from transforms.backends.llvm.objects import (
     DONE,
     KEPT,
@@ -30,18 +30,6 @@ from transforms.graph.ir import Variable
 from transforms.types import Array, ArrayType
 
 _ARENA = 0
-
-
-def host_results(schedule: Schedule) -> list[Variable]:
-    """Return what NumPy gives."""
-    return [y for x in schedule.steps if isinstance(x, HostCall) for y in x.equation.results]
-
-
-def native_results(schedule: Schedule) -> list[Variable]:
-    """Return, each once, the results that kernels and products write."""
-    others = {*(x for x, _ in schedule.constants), *schedule.inputs, *host_results(schedule)}
-    returned = dict.fromkeys(x[0] for x in schedule.outputs if isinstance(x, tuple))
-    return [x for x in returned if x not in others]
 
 
 class Instance:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from transforms.backends.llvm.body import Body
 from transforms.backends.llvm.contraction import contraction_function
 from transforms.backends.llvm.control import COPY, Callee, size_of, write_copy, write_switch, write_while
-from transforms.backends.llvm.emit import NAME, PLAIN_LOOP, kernel_function
+from transforms.backends.llvm.emit import NAME, kernel_function
+from transforms.backends.llvm.layout import Layout
 from transforms.backends.llvm.processor import host_processor
 from transforms.backends.llvm.steps import (
     FAILURE,
@@ -25,6 +26,7 @@ from transforms.backends.llvm.steps import (
     Switch,
 )
 from transforms.backends.llvm.transposition import transposition_function
+from transforms.backends.llvm.writer import PLAIN_LOOP
 from transforms.graph.ir import Variable
 
 # A pointer that a kernel takes is the only one to its buffer as long as the kernel is not inlined.
@@ -37,25 +39,13 @@ _STAMP = """define i64 @stamp() {
 }"""
 
 
-# Segments have no more steps than this: the time to compile a function grows faster than its length. Those
-# that have so many are not worth optimizing.
-_LONG = 256
+# Segments have no more steps than this: the time to compile a function grows faster than its length.
+_MOST_STEPS = 256
+# A function of so much text that only calls others is not worth optimizing.
+_LONG = 1 << 15
 # Modules with fewer functions are not divided, and into no more than this.
 _CHUNK = 8
 _MOST_CHUNKS = 8
-
-
-class Layout(NamedTuple):
-    """Where the buffers are when a segment runs.
-
-    Attributes:
-        plan: the arena, whose address is the first of the table.
-        slots: the places of other buffers in the table: of constants, inputs, results, and what NumPy gives,
-            in this order.
-    """
-
-    plan: Plan
-    slots: dict[Variable, int]
 
 
 class Segments(NamedTuple):
@@ -83,7 +73,8 @@ def write_module(schedule: Schedule, layout: Layout, *, timed: bool = False) -> 
         else:
             native = [step for step in steps if not isinstance(step, HostCall)]
             parts.extend(
-                writer.segment(native[first : first + _LONG]) for first in range(0, len(native), _LONG)
+                writer.segment(native[first : first + _MOST_STEPS])
+                for first in range(0, len(native), _MOST_STEPS)
             )
     return Segments(writer.modules(), tuple(parts), tuple(writer.timed))
 
@@ -97,8 +88,8 @@ class _ModuleWriter:
         self.timed: list[Step] = []
         self.functions: dict[str, _Named] = {}  # of steps, by what they do
         self.declarations: set[str] = set()
-        self.bands: list[str] = []
-        self.segments: list[str] = []
+        self.bands: list[_Calling] = []
+        self.segments: list[_Calling] = []
         self.step_functions: list[str] = []
 
     def modules(self) -> tuple[str, ...]:
@@ -108,7 +99,8 @@ class _ModuleWriter:
             self.declarations.add("declare i64 @llvm.readcyclecounter()")
             counters = [f"@cycles = global [{len(self.timed)} x i64] zeroinitializer", _STAMP]
         chunks = _chunks(list(self.functions.values()))
-        main = [*self.segments, *self.step_functions, *self.bands, *counters]
+        callers = [x.text(optimized=len(chunks) == 1) for x in (*self.segments, *self.bands)]
+        main = [*callers, *self.step_functions, *counters]
         if len(chunks) == 1:
             return (_module([*main, *(x.text for x in chunks[0])], self.declarations, chunks[0]),)
         called = {x.declaration for chunk in chunks for x in chunk}
@@ -123,11 +115,8 @@ class _ModuleWriter:
         self._steps(lines, steps)
         number = len(self.segments)
         failed = lines.failed()
-        text = lines.text().removesuffix("ret void")
-        self.segments.append(
-            f"define i64 @segment{number}(ptr %table) {'#1 ' * (len(steps) == _LONG)}{{\n{text}"
-            f"ret i64 {failed}\n}}"
-        )
+        body = f"{lines.text().removesuffix('ret void')}ret i64 {failed}"
+        self.segments.append(_Calling(f"define i64 @segment{number}(ptr %table)", body))
         return number
 
     def _steps(self, lines: Body, steps: Iterable[Step]) -> None:
@@ -207,14 +196,19 @@ class _ModuleWriter:
         head = ["entry:"]
         for x, i in places.items():
             head.append(f"  %p{i} = getelementptr ptr, ptr %context, i64 {i}")
+            if x not in band.local:
+                head.append(f"  %a{i} = load ptr, ptr %p{i}")
+                continue
             head.append(f"  %b{i} = load ptr, ptr %p{i}")
-            head.append(f"  %o{i} = mul i64 %thread, {lines.plan.parts[x] if x in band.local else 0}")
+            head.append(f"  %o{i} = mul i64 %thread, {lines.plan.parts[x]}")
             head.append(f"  %a{i} = getelementptr i8, ptr %b{i}, i64 %o{i}")
         body = Body(lines.plan, {}, {x: f"%a{i}" for x, i in places.items()})
         for step, (function, buffers) in zip(band.steps, calls, strict=True):
             self._call(body, step, function, [body.pointer(x) for x in buffers], "%unit")
         text = body.text().replace("entry:", "\n".join(head), 1)
-        self.bands.append(f"define internal void {name}(ptr %context, i64 %unit, i64 %thread) {{\n{text}\n}}")
+        self.bands.append(
+            _Calling(f"define internal void {name}(ptr %context, i64 %unit, i64 %thread)", text)
+        )
         context = lines.context([lines.pointer(x) for x in places])
         if band.parallel:
             self.declarations.add("declare void @funcdl_parallel(ptr, ptr, i64, i64)")
@@ -257,6 +251,23 @@ class _ModuleWriter:
                 function.declarations,
             )
         return self.functions[function.text].name, function.buffers
+
+
+class _Calling(NamedTuple):
+    """A function that calls those of steps.
+
+    Attributes:
+        head: its name and arguments.
+        body: its instructions.
+    """
+
+    head: str
+    body: str
+
+    def text(self, *, optimized: bool) -> str:
+        """Return its definition; a long one is not optimized in any case."""
+        attribute = "" if optimized and len(self.body) < _LONG else "#1 "
+        return f"{self.head} {attribute}{{\n{self.body}\n}}"
 
 
 class _Named(NamedTuple):

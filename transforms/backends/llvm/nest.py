@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from transforms.backends.llvm.writer import Writer
+from transforms.backends.llvm.writer import PLAIN_LOOP, Writer
 
 
 class Nest:
@@ -13,11 +13,13 @@ class Nest:
     Attributes:
         writer: takes the instructions.
         block: the label of the block that is being written.
+        height: how many loops are inside each other, of what was written since a loop began.
     """
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
         self.block = "entry"
+        self.height = 0
         self._count = 0
 
     def label(self, kind: str) -> str:
@@ -54,7 +56,11 @@ class Nest:
         self.begin(label)
         place = len(writer.lines)
         carried = [writer.name() for _ in start]
+        beside, self.height = self.height, 0
         following = body(index, carried)
+        # LLVM would copy what is inside of a short loop, which costs more time to compile than it saves.
+        plain = PLAIN_LOOP if self.height else ""
+        self.height = max(beside, self.height + 1)
         writer.lines[place:place] = [
             f"  {index} = phi i64 [0, %{before}], [{index}n, %{self.block}]",
             *(
@@ -64,7 +70,7 @@ class Nest:
         ]
         writer.line(f"{index}n = add nuw nsw i64 {index}, 1")
         writer.line(f"{index}c = icmp ult i64 {index}n, {length}")
-        writer.line(f"br i1 {index}c, label %{label}, label %{label}_end")
+        writer.line(f"br i1 {index}c, label %{label}, label %{label}_end{plain}")
         self.begin(f"{label}_end")
         return following
 

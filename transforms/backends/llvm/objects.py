@@ -14,10 +14,9 @@ import sys
 from typing import Any
 
 import numpy as np
-from llvmlite import binding
 
 from transforms.backends.llvm.overlap import claim_text
-from transforms.backends.llvm.processor import host_processor, initialize
+from transforms.backends.llvm.translation import engine_of, translated
 
 KEPT = 8
 """How many arrays are kept for each result."""
@@ -192,14 +191,7 @@ last:
 @functools.cache
 def _compiled() -> Any:
     """Return the compiled function, and what keeps it alive."""
-    initialize()
-    machine = binding.Target.from_default_triple().create_target_machine(
-        cpu=host_processor().name, features=host_processor().features, opt=2, jit=True
-    )
-    module = binding.parse_assembly(_MODULE)
-    module.verify()
-    engine = binding.create_mcjit_compiler(module, machine)
-    engine.finalize_object()
+    engine = engine_of(translated([_MODULE]))
     kind = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
     return kind(engine.get_function_address("prepare")), engine
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import math
+import os
+from pathlib import Path
 from typing import NamedTuple
 
 from llvmlite import binding
@@ -43,3 +46,15 @@ def host_processor() -> Processor:
     else:
         width, count = 16, 32 if "neon" in has else 16
     return Processor(binding.get_host_cpu_name(), features.flatten(), width, count)
+
+
+def available_threads() -> int:
+    """Return how many threads can run at the same time: the processors of this process, within its quota."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            count = min(count, max(math.ceil(int(quota) / int(period)), 1))
+    except (OSError, ValueError):  # no control groups, or the first version of them
+        pass
+    return count

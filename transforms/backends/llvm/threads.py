@@ -9,15 +9,12 @@ one program uses the pool, another runs its units in turn.
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import platform
 import threading
-from pathlib import Path
 
-from llvmlite import binding
-
-from transforms.backends.llvm.processor import host_processor, initialize
+from transforms.backends.llvm.processor import available_threads
+from transforms.backends.llvm.translation import engine_of, translated
 from transforms.errors import message
 
 # The state: words of 4 bytes, each on a cache line of its own.
@@ -26,18 +23,6 @@ _SPINS = 1 << 13
 _FUTEX = {"x86_64": 202, "aarch64": 98}
 _PAUSE = {"x86_64": "call void @llvm.x86.sse2.pause()", "aarch64": "call void @llvm.aarch64.hint(i32 1)"}
 _WAIT, _WAKE = 128, 129  # FUTEX_WAIT and FUTEX_WAKE, private to the process
-
-
-def available_threads() -> int:
-    """Return how many threads can run at the same time: the processors of this process, within its quota."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        if quota != "max":
-            count = min(count, max(math.ceil(int(quota) / int(period)), 1))
-    except (OSError, ValueError):  # no control groups, or the first version of them
-        pass
-    return count
 
 
 def _field(name: str, offset: int) -> str:
@@ -212,15 +197,7 @@ class _Pool:
     """The compiled pool and its threads; one for the process."""
 
     def __init__(self) -> None:
-        initialize()
-        target = binding.Target.from_default_triple()
-        machine = target.create_target_machine(
-            cpu=host_processor().name, features=host_processor().features, opt=2, jit=True
-        )
-        module = binding.parse_assembly(_module())
-        module.verify()
-        self._engine = binding.create_mcjit_compiler(module, machine)
-        self._engine.finalize_object()
+        self._engine = engine_of(translated([_module()]))
         self.parallel = self._engine.get_function_address("funcdl_parallel")
         self._worker = ctypes.CFUNCTYPE(None, ctypes.c_int32, ctypes.c_int64)(
             self._engine.get_function_address("pool_worker")

@@ -52,6 +52,10 @@ BOOL = np.dtype(bool)
 """The dtype of truth values."""
 
 
+PLAIN_LOOP = ", !llvm.loop !plain"
+"""What stands at the end of a loop that is not to be unrolled; each such loop of a module needs a number."""
+
+
 class Writer:
     """Writes the body of a function; each instruction's result has a new name.
 

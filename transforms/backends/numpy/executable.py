@@ -9,6 +9,7 @@ import numpy as np
 
 from transforms.backends.numpy.source import write_module
 from transforms.graph.ir import Graph
+from transforms.graph.passes import optimize
 from transforms.types import Array
 
 
@@ -58,4 +59,4 @@ class SourceExecutable:
 
 def compile_graph(graph: Graph) -> SourceExecutable:
     """Compile a graph."""
-    return SourceExecutable(graph)
+    return SourceExecutable(optimize(graph))

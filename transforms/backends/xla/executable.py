@@ -17,6 +17,7 @@ from transforms.backends.xla.waiting import check_threads
 from transforms.control.history import boxed, history_of
 from transforms.control.program import Program, call
 from transforms.graph.ir import Equation, Graph, Variable
+from transforms.graph.passes import optimize
 from transforms.types import Array, type_of
 
 
@@ -117,4 +118,5 @@ class HostExecutable:
 
 def compile_graph(graph: Graph, placement: Placement | None = None) -> DeviceExecutable | HostExecutable:
     """Compile a graph; with a placement, its results stay on their devices."""
+    graph = optimize(graph)
     return HostExecutable(graph) if placement is None else DeviceExecutable(graph, placement)

@@ -6,8 +6,6 @@ when it is first needed. Few, for arguments that are rare, call the C library: s
 
 from __future__ import annotations
 
-import ctypes
-import ctypes.util
 from collections.abc import Callable
 
 from transforms.backends.llvm.mathematics import (
@@ -72,14 +70,3 @@ FUNCTIONS: dict[str, Callable[..., str]] = {
     "fmod": outlined("fmod", 2, remainders.fmod, "fmod"),
 }
 """The functions by the names of their primitives."""
-
-_LIBRARY = ("sin", "cos", "tan", "fmod")
-
-
-def library_addresses() -> dict[str, int]:
-    """Return where the C library's functions are."""
-    library = ctypes.CDLL(ctypes.util.find_library("m"))
-    return {
-        name: ctypes.cast(library[name], ctypes.c_void_p).value or 0
-        for name in (*_LIBRARY, *(f"{name}f" for name in _LIBRARY))
-    }
