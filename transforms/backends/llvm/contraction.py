@@ -27,6 +27,8 @@ from transforms.types import Shape
 _PANEL = 1 << 15
 # And so few pages that the processor has the addresses of all of them at hand.
 _PAGE, _PAGES = 4096, 72
+# Reads so many bytes apart, or more, follow no pattern that the processor fetches ahead by itself.
+_FAR = 512
 # Cycles before a sum can be added to again, at least: so many independent ones keep the multipliers busy.
 _LATENCY = 8
 # An axis of so many rows can fill tiles.
@@ -251,15 +253,16 @@ class _ContractionWriter:
         self.nest.loop(
             full,
             lambda index: self._tile(
-                Tile(count, vectors), self.nest.moved(offsets, index, steps), width, sweep
+                Tile(count, vectors), self.nest.moved(offsets, index, steps), width, sweep, index
             ),
         )
         if rest:
-            self._tile(Tile(rest, vectors), self.nest.moved(offsets, str(full), steps), width, sweep)
+            self._tile(Tile(rest, vectors), self.nest.moved(offsets, str(full), steps), width, sweep, "0")
 
     # --- one tile
 
-    def _tile(self, tile: Tile, offsets: Sequence[str], width: int, sweep: str | None) -> None:
+    def _tile(self, tile: Tile, offsets: Sequence[str], width: int, sweep: str | None, index: str) -> None:
+        """Write a tile, given which one along the rows it is."""
         left, right, out = offsets
         places = [
             self._address("%out", out, row * self.out_rows[-1] + vector * self.lanes)
@@ -267,7 +270,7 @@ class _ContractionWriter:
             for vector in range(tile.vectors)
         ]
         sums = self._start(tile, places, width, sweep)
-        sums = self._inner(0, tile, (left, right), sums, width)
+        sums = self._inner(0, tile, (left, right), self._ahead(tile, index), sums, width)
         for position, (place, total) in enumerate(zip(places, sums, strict=True)):
             self._store(total, place, self._lanes_of(position % tile.vectors, width))
 
@@ -291,9 +294,34 @@ class _ContractionWriter:
             for x in loaded
         ]
 
-    def _inner(self, axis: int, tile: Tile, offsets: Sequence[str], sums: list[str], width: int) -> list[str]:
+    def _ahead(self, tile: Tile, index: str) -> list[tuple[str, str]]:
+        """Return the operands whose elements of the next sweep are to be fetched, and how far away those are.
+
+        Each tile fetches one of the vectors of the right operand, all tiles along the rows all of them.
+        """
+        outside, within = self.parts[-1] if self.parts else (1, 1)
+        far = max(_FAR // self.contraction.dtype.itemsize, 1)
+        found = []
+        if outside > 1 and self.left_inner[-1] >= far:
+            found.append(("%left", str(within * self.left_inner[-1])))
+        if outside > 1 and self.right_inner[-1] >= far:
+            vector = self.writer.emit(f"urem i64 {index}, {tile.vectors}")
+            (distance,) = self.nest.moved([str(within * self.right_inner[-1])], vector, [self.lanes])
+            found.append(("%right", distance))
+        return found
+
+    def _inner(
+        self,
+        axis: int,
+        tile: Tile,
+        offsets: Sequence[str],
+        ahead: list[tuple[str, str]],
+        sums: list[str],
+        width: int,
+    ) -> list[str]:
         """Write the loops over the inner parts of the summed axes, and return the sums after them."""
         if axis == len(self.parts):
+            self._fetch(offsets, ahead)
             return self._multiply(tile, offsets, sums, width)
         strides = (self.left_inner[axis], self.right_inner[axis])
         return self.nest.carry(
@@ -301,9 +329,17 @@ class _ContractionWriter:
             self.vector,
             sums,
             lambda index, carried: self._inner(
-                axis + 1, tile, self.nest.moved(offsets, index, strides), carried, width
+                axis + 1, tile, self.nest.moved(offsets, index, strides), ahead, carried, width
             ),
         )
+
+    def _fetch(self, offsets: Sequence[str], ahead: list[tuple[str, str]]) -> None:
+        """Bring elements that the next sweep reads into the second cache."""
+        for pointer, distance in ahead:
+            place = self._address(pointer, offsets[pointer == "%right"], 0)
+            address = self.writer.emit(f"getelementptr {self.kind}, ptr {place}, i64 {distance}")
+            self.writer.declarations.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+            self.writer.line(f"call void @llvm.prefetch.p0(ptr {address}, i32 0, i32 2, i32 1)")
 
     def _multiply(self, tile: Tile, offsets: Sequence[str], sums: list[str], width: int) -> list[str]:
         """Add the products for one index of the summed axes."""
