@@ -7,6 +7,7 @@ others. The order of the groups is the order of the steps, so that one pass suff
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -47,6 +48,9 @@ Rule: TypeAlias = "Callable[[Scheduler, Equation], bool]"
 # What copies operands that may be there for long, in order to read them with a rim or as another dtype.
 _COPYING = frozenset({"conv", "window_route", "window_pick"})
 
+# How many products and other steps of their own what is late may be ahead of.
+_RECENT = 3
+
 RULES: dict[str, Rule] = {}
 """For the name of a primitive: adds an equation to a schedule, and says whether that was possible."""
 
@@ -73,7 +77,7 @@ class Scheduler:
         donated: tuple[int, ...] = (),
     ) -> None:
         self.graph = graph
-        self.late = late  # what may not join a group from before the last step of its own
+        self.late = late  # what may not join a group from before the last few steps of their own
         self.apart = apart or bool(donated)  # whether each result must be a buffer of its own
         self.donated = [x for x in (graph.inputs[i] for i in donated) if can_hold_results(x)]
         self.returned: set[Variable] = set()
@@ -84,7 +88,8 @@ class Scheduler:
             Variable, Group
         ] = {}  # what writes a number to all of a buffer, before its first use
         self.earliest = 0  # the first step that what is added now may join
-        self.fence = 0  # the first after the last step of its own
+        # The first steps after the last few of those of their own.
+        self.fences = deque([0] * _RECENT, maxlen=_RECENT)
         self.latest: dict[Shape, int] = {}  # the group over each shape that equations may join
         self.made = dict.fromkeys((*graph.inputs, *(x for x, _ in graph.constants)), -1)  # by which step
         self.regions = {x: whole(x) for x in self.made}
@@ -119,7 +124,7 @@ class Scheduler:
     def _earliest(self, equation: Equation) -> int:
         """Return the first step that an equation may become a part of."""
         if not self.late.isdisjoint(equation.results):
-            return self.fence
+            return self.fences[0]
         if equation.primitive.name not in _COPYING:
             return 0
         buffers = (self.regions[x].access.buffer for x in variables_of(equation))
@@ -291,7 +296,7 @@ class Scheduler:
         self.stored.update((step.left.buffer, step.right.buffer, step.out.buffer))
         self.steps.append(step)
         self.assign(step.out.buffer, len(self.steps) - 1)
-        self.fence = len(self.steps)
+        self.fences.append(len(self.steps))
 
     def sum_of_products(self, operands: list[Region], out: Access, summed: int) -> None:
         """Add the sum of products of two operands over the last axes of their shape."""
@@ -352,7 +357,7 @@ class Scheduler:
         for result in results:
             self.assign(result, len(self.steps) - 1)
             self.stored.add(result)
-        self.fence = len(self.steps)
+        self.fences.append(len(self.steps))
 
     def host_call(self, equation: Equation) -> None:
         """Add an equation as a call of NumPy."""
