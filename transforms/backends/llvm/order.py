@@ -94,12 +94,14 @@ def _with_early_updates(graph: Graph) -> tuple[Equation, ...]:
     for index, equation in enumerate(graph.equations):
         operands = [x for x in equation.operands if isinstance(x, Variable)]
         ready = max((place.get(x, -1) for x in operands), default=-1)
-        result = equation.results[0]
-        if ends[index]:
+        if not is_light(equation):
+            ready = index
+        elif ends[index]:
+            (result,) = equation.results
             if result in outputs:  # it may take the room of the input that it replaces
                 replaced = (x for x in operands if x in inputs and x.type == result.type)
                 ready = max(ready, *(last_read.get(x, -1) for x in replaced), -1)
-        elif not is_light(equation) or bytes_of(result) > SMALL:
+        elif bytes_of(equation.results[0]) > SMALL:
             ready = index
         if not ends[index]:
             last_read.update((x, ready) for x in operands if x in inputs)
