@@ -45,6 +45,8 @@ _WORTH_THREADS = 12_000.0
 _FEWEST_UNITS = 8
 # How many times as much as it should a unit may touch for the sake of a contraction of few rows.
 _COARSEST = 4
+# A step that makes no more bytes, in no more nanoseconds, runs before others wait for it.
+_SMALL, _AT_ONCE = 1 << 12, 1000.0
 # How many steps are looked at for each band, so that a program of many takes no more than that many times
 # as long.
 _WINDOW = 64
@@ -69,7 +71,8 @@ def form_bands(steps: Sequence[Step], returned: set[Variable], threads: int) -> 
             formed.append(Band((_split_columns(step, columns),), columns, parallel=True))
         elif isinstance(step, (Kernel, Contraction)):
             band = _Forming(step, threads)
-            queue.extend(band)
+            if not queue.is_small[first]:
+                queue.extend(band)
             apart[len(formed)] = band.apart
             formed += band.finish()
         else:
@@ -89,6 +92,8 @@ class _Queue:
         read, written: for each step the buffers.
         after: for each step those that must come before.
         waiting: the steps that are left.
+        is_small: for each step whether it takes next to no time and room.
+        small: which of those that are left do.
         left: how many of these read a buffer.
         stored: the buffers that take room only as long as something reads them.
     """
@@ -99,13 +104,24 @@ class _Queue:
         self.written = [frozenset(writes(step)) for step in steps]
         self.after = _dependencies(self.read, self.written)
         self.waiting = dict.fromkeys(range(len(steps)))
+        self.is_small = [self._is_small(index, returned) for index in self.waiting]
+        self.small = {index for index in self.waiting if self.is_small[index]}
         self.done: set[int] = set()
         self.left = Counter(x for read in self.read for x in read)
         self.stored = frozenset().union(*self.written) - returned
 
+    def _is_small(self, index: int, returned: set[Variable]) -> bool:
+        """Say whether a step is done at once; what may take the room of an input is not."""
+        written = self.written[index]
+        is_native = isinstance(self.steps[index], (Kernel, Contraction))
+        if not is_native or not self.read[index] or not written.isdisjoint(returned):
+            return False
+        return _bytes(written) <= _SMALL and nanoseconds(self.steps[index]) <= _AT_ONCE
+
     def next(self) -> int:
-        """Take the next step."""
-        first: int = next(iter(self.waiting))
+        """Take the next step: a small one that is ready, so that no band has to stop for it."""
+        ready = (index for index in self.small if self.after[index] <= self.done)
+        first: int = min(ready, default=next(iter(self.waiting)))
         self._take(first)
         return first
 
@@ -141,6 +157,7 @@ class _Queue:
 
     def _take(self, index: int) -> None:
         del self.waiting[index]
+        self.small.discard(index)
         self.done.add(index)
         for x in self.read[index]:
             self.left[x] -= 1

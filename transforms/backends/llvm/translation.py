@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,19 +13,30 @@ from llvmlite.binding.newpassmanagers import NewPassManager
 from transforms.backends.llvm.disk import cached, entry_name
 from transforms.backends.llvm.processor import available_threads, host_processor, initialize
 from transforms.backends.llvm.unlocked import object_code, run_passes
-from transforms.lazy import lazy_module
-
-futures = lazy_module("concurrent.futures")
 
 
 def translated(texts: Sequence[str]) -> list[bytes]:
     """Return the object code of modules, several of which are made at the same time."""
     initialize()
     one = functools.partial(cached, key=_key(), make=_compile)
-    if len(texts) == 1:
-        return [one(texts[0])]
-    with futures.ThreadPoolExecutor(available_threads()) as pool:
-        return list(pool.map(one, texts))
+    made: dict[str, bytes] = {}
+    left = iter(texts)
+
+    def make_some() -> None:
+        for text in left:
+            made[text] = one(text)
+
+    # The caller takes part: what a thread leaves in a heap of its own does not go back to the system.
+    helpers = [
+        threading.Thread(target=make_some, name="funcdl-compiler", daemon=True)
+        for _ in range(min(available_threads(), len(texts)) - 1)
+    ]
+    for helper in helpers:
+        helper.start()
+    make_some()
+    for helper in helpers:
+        helper.join()
+    return [made[text] if text in made else one(text) for text in texts]  # what failed, fails here
 
 
 def names_of(texts: Iterable[str]) -> list[str]:
