@@ -73,6 +73,25 @@ entry:
   %count = load i64, ptr %ranges
   %order = getelementptr i64, ptr %ranges, i64 1
   %entries = getelementptr i64, ptr %order, i64 %count
+  call void @sort(ptr %table, i64 %count, ptr %order, ptr %entries)
+  %apart = call i1 @are_apart(ptr %table, i64 %count, ptr %order, ptr %entries)
+  br i1 %apart, label %lock, label %shared
+shared:
+  ret i64 0
+lock:
+  call void @lock(ptr %items, i64 %count, ptr %entries)
+  ret i64 1
+}}
+{_SORT}
+{_ARE_APART}
+{_lock_text(flags)}
+{_ADDRESS}"""
+
+
+# Sort by insertion, which takes one look at each array where all are in order already.
+_SORT = """
+define internal void @sort(ptr %table, i64 %count, ptr %order, ptr %entries) {
+entry:
   br label %next
 next:
   %k = phi i64 [0, %entry], [%k2, %put]
@@ -104,13 +123,21 @@ put:
   %k2 = add i64 %k, 1
   br label %next
 sorted:
+  ret void
+}"""
+
+# Sweep over the sorted arrays: one that is written begins behind all others before it, and one that is only
+# read behind those that are written.
+_ARE_APART = f"""
+define internal i1 @are_apart(ptr %table, i64 %count, ptr %order, ptr %entries) {{
+entry:
   br label %sweep
 sweep:
-  %i = phi i64 [0, %sorted], [%i2, %apart]
-  %end = phi i64 [0, %sorted], [%end2, %apart]
-  %writtenend = phi i64 [0, %sorted], [%writtenend2, %apart]
+  %i = phi i64 [0, %entry], [%i2, %apart]
+  %end = phi i64 [0, %entry], [%end2, %apart]
+  %writtenend = phi i64 [0, %entry], [%writtenend2, %apart]
   %within = icmp ult i64 %i, %count
-  br i1 %within, label %look, label %lock
+  br i1 %within, label %look, label %all
 look:
   %ip = getelementptr i64, ptr %order, i64 %i
   %which = load i64, ptr %ip
@@ -135,9 +162,30 @@ apart:
   %i2 = add i64 %i, 1
   br label %sweep
 shared:
-  ret i64 0
-lock:
-  %l = phi i64 [0, %sweep], [%l2, %unlocked]
+  ret i1 false
+all:
+  ret i1 true
+}}"""
+
+_ADDRESS = f"""
+define internal i64 @address(ptr %table, ptr %entries, i64 %number) {{
+  %e = mul i64 %number, {_ENTRY}
+  %p = getelementptr i64, ptr %entries, i64 %e
+  %slot = load i64, ptr %p
+  %t = getelementptr ptr, ptr %table, i64 %slot
+  %address = load i64, ptr %t
+  ret i64 %address
+}}
+"""
+
+
+def _lock_text(flags: int) -> str:
+    return f"""
+define internal void @lock(ptr %items, i64 %count, ptr %entries) {{
+entry:
+  br label %each
+each:
+  %l = phi i64 [0, %entry], [%l2, %unlocked]
   %more = icmp ult i64 %l, %count
   br i1 %more, label %mark, label %done
 mark:
@@ -157,17 +205,7 @@ set:
   br label %unlocked
 unlocked:
   %l2 = add i64 %l, 1
-  br label %lock
+  br label %each
 done:
-  ret i64 1
-}}
-
-define internal i64 @address(ptr %table, ptr %entries, i64 %number) {{
-  %e = mul i64 %number, {_ENTRY}
-  %p = getelementptr i64, ptr %entries, i64 %e
-  %slot = load i64, ptr %p
-  %t = getelementptr ptr, ptr %table, i64 %slot
-  %address = load i64, ptr %t
-  ret i64 %address
-}}
-"""
+  ret void
+}}"""
