@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from transforms.backends.llvm.rules.extremes import find_extremes, pick, route
+from transforms.backends.llvm.rules.extremes import Extremes, find_extremes, pick, route
 from transforms.backends.llvm.rules.padding import spread_out
 from transforms.backends.llvm.scheduler import Scheduler, is_native, rule
 from transforms.backends.llvm.steps import Access, Reduce, Region, Wait
@@ -81,38 +81,31 @@ def _of_windows(buffer: Variable, places: int) -> Access:
 @rule("window_pick")
 def window_pick(scheduler: Scheduler, equation: Equation) -> bool:
     """Take the mean of a tangent over each window's extremes."""
-    (result,) = equation.results
-    windows: Windows = equation.attributes["windows"]
-    tangent, x, out = (scheduler.operand(operand) for operand in equation.operands)
-    if not isinstance(x, Region) or not isinstance(out, Region) or not isinstance(tangent, Region):
+    regions = _regions(scheduler, equation)
+    if regions is None:
         return False
-    if not is_native(equation) or result.type.dtype.kind != "f":
-        return False
-    rim = _padding_value(x.access.buffer.type.dtype, equation.attributes["kind"])
-    extremes = find_extremes(scheduler, x, out, windows, rim, tangent.access.buffer)
+    extremes = _extremes(scheduler, equation, regions)
     if extremes is not None:
-        pick(scheduler, tangent, extremes, result)
+        pick(scheduler, regions[0], extremes, equation.results[0])
     return extremes is not None
 
 
 @rule("window_route")
 def window_route(scheduler: Scheduler, equation: Equation) -> bool:
     """Give each window's cotangent to its extremes in equal shares."""
+    regions = _regions(scheduler, equation)
+    if regions is None:
+        return False
     (result,) = equation.results
     windows: Windows = equation.attributes["windows"]
-    cotangent, x, out = (scheduler.operand(operand) for operand in equation.operands)
-    if not isinstance(x, Region) or not isinstance(out, Region) or not isinstance(cotangent, Region):
-        return False
+    cotangent, x, out = regions
     dtype = result.type.dtype
-    if not is_native(equation) or dtype.kind != "f":
-        return False
     if not _is_tiling(windows, x.shape):
-        rim = _padding_value(x.access.buffer.type.dtype, equation.attributes["kind"])
-        extremes = find_extremes(scheduler, x, out, windows, rim, cotangent.access.buffer)
+        extremes = _extremes(scheduler, equation, regions)
         if extremes is not None:
             route(scheduler, cotangent, extremes, result)
         return extremes is not None
-    mask = _find_extremes(scheduler, x, out, windows)
+    mask = _mask_of_extremes(scheduler, x, out, windows)
     ties = _count_ties(scheduler, mask, out, windows, dtype, Wait(cotangent.access.buffer))
     is_extreme, _ = _in_windows(mask, windows, out.shape)
     index = scheduler.group(is_extreme.shape, [is_extreme, cotangent, ties])
@@ -126,6 +119,23 @@ def window_route(scheduler: Scheduler, equation: Equation) -> bool:
     target = _in_windows(whole(result), windows, out.shape)[0]
     scheduler.store(index, value, target)
     return True
+
+
+def _regions(scheduler: Scheduler, equation: Equation) -> tuple[Region, Region, Region] | None:
+    """Return what an extreme's derivative reads: (co)tangent, array, extremes; None where NumPy must."""
+    given, x, out = (scheduler.operand(operand) for operand in equation.operands)
+    if not isinstance(x, Region) or not isinstance(out, Region) or not isinstance(given, Region):
+        return None
+    is_real = equation.results[0].type.dtype.kind == "f"
+    return (given, x, out) if is_real and is_native(equation) else None
+
+
+def _extremes(
+    scheduler: Scheduler, equation: Equation, regions: tuple[Region, Region, Region]
+) -> Extremes | None:
+    given, x, out = regions
+    rim = _padding_value(x.access.buffer.type.dtype, equation.attributes["kind"])
+    return find_extremes(scheduler, x, out, equation.attributes["windows"], rim, given.access.buffer)
 
 
 def _for_places(region: Region, places: Shape) -> Region:
@@ -144,7 +154,7 @@ def _is_tiling(windows: Windows, shape: Shape) -> bool:
     )
 
 
-def _find_extremes(scheduler: Scheduler, x: Region, out: Region, windows: Windows) -> Region:
+def _mask_of_extremes(scheduler: Scheduler, x: Region, out: Region, windows: Windows) -> Region:
     """Return which elements are their window's extreme.
 
     That takes a fourth of the memory of the elements, which may be needed for nothing else, and depends on
