@@ -124,9 +124,8 @@ class Jitted:
         executable = _compiled(traced.program, self._backend, donated)
         if not (are_checked() or traced.program.has_effect):
             self._executables[traced.program] = executable
-            attempt = getattr(
-                executable, "attempt", None
-            )  # of backends that see themselves what they are given
+            # Some backends see for themselves what they are given.
+            attempt = getattr(executable, "attempt", None)
             if attempt is not None:
                 self._attempts[traced.program] = attempt
         operands = [*map(as_operand, leaves)]

@@ -42,6 +42,11 @@ class ArrayType:
         """Number of elements."""
         return math.prod(self.shape)
 
+    @property
+    def nbytes(self) -> int:
+        """Number of bytes of all elements."""
+        return self.size * self.dtype.itemsize
+
     def __iter__(self) -> Iterator[Any]:
         return iter((self.shape, self.dtype))
 

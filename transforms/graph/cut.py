@@ -87,13 +87,15 @@ def _read_from(
     return read
 
 
-# What costs less than to store its result and read it again: views, and elementwise arithmetic.
-_VIEWS = frozenset({"transpose", "reshape", "broadcast_to"})
-_CHEAP = _VIEWS.union(
-    ("add", "subtract", "multiply", "divide", "negative", "square", "sign", "absolute", "astype", "where"),
-    ("maximum", "minimum", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal"),
+# Elementwise arithmetic that costs less than to store its result and read it again.
+ARITHMETIC = frozenset(
+    ("add", "subtract", "multiply", "divide", "negative", "square", "sign", "absolute", "astype", "where")
+).union(
+    ("maximum", "minimum", "less", "less_equal", "greater", "greater_equal"),
     ("logical_and", "logical_or", "logical_not"),
 )
+_VIEWS = frozenset({"transpose", "reshape", "broadcast_to"})
+_CHEAP = ARITHMETIC | _VIEWS | {"equal", "not_equal"}
 _MOST_EQUATIONS = 8  # for one residual
 
 

@@ -310,7 +310,7 @@ class _Forming:
 
 
 def _bytes(buffers: Iterable[Variable]) -> int:
-    return sum(x.type.size * x.type.dtype.itemsize for x in buffers)
+    return sum(x.type.nbytes for x in buffers)
 
 
 def _most_units(step: Splittable) -> int:
@@ -347,7 +347,7 @@ def _column_units(step: Contraction, threads: int) -> int:
     units, rest = divmod(step.columns, _COLUMNS)
     if step.stack or rest or units < _FEWEST_UNITS or _most_units(step) >= _FEWEST_UNITS:
         return 1
-    if _most_units(step) >= threads and _bytes([step.right.buffer]) <= _UNIT_BYTES:
+    if _most_units(step) >= threads and step.right.buffer.type.nbytes <= _UNIT_BYTES:
         return 1
     return units if nanoseconds(step) > _WORTH_THREADS else 1
 

@@ -28,8 +28,8 @@ def plan_memory(schedule: Schedule, threads: int) -> Plan:
     """Give each buffer that is neither given, nor returned, nor NumPy's own a place in the arena."""
     lives = _lives(schedule)
     bands = [step for step in schedule.steps if isinstance(step, Band)]
-    parts = {x: _room(_bytes(x) // band.units) for band in bands for x in band.local}
-    sizes = {x: parts[x] * threads if x in parts else _room(_bytes(x)) for x in lives}
+    parts = {x: _room(x.type.nbytes // band.units) for band in bands for x in band.local}
+    sizes = {x: parts[x] * threads if x in parts else _room(max(x.type.nbytes, 1)) for x in lives}
     order = sorted(lives, key=lambda x: (-sizes[x], lives[x]))
     offsets, size = _place_largest(order[:_LARGEST], lives, sizes)
     rest, above = _place_in_time(order[_LARGEST:], lives, sizes)
@@ -135,10 +135,6 @@ def _lives(schedule: Schedule) -> dict[Variable, tuple[int, int]]:
             if buffer in lives:
                 lives[buffer] = (lives[buffer][0], index)
     return lives
-
-
-def _bytes(buffer: Variable) -> int:
-    return max(buffer.type.size * buffer.type.dtype.itemsize, 1)
 
 
 def _room(size: int) -> int:

@@ -43,11 +43,6 @@ def in_late_order(graph: Graph, copies: frozenset[Variable] = frozenset()) -> Or
     return Ordered(graph._replace(equations=equations), copies | _late(graph, equations))
 
 
-def bytes_of(variable: Variable) -> int:
-    """Return the bytes of a variable's elements."""
-    return variable.type.size * variable.type.dtype.itemsize
-
-
 def is_light(equation: Equation) -> bool:
     """Say whether an equation is computed along with others: an elementwise one, or a view."""
     primitive = equation.primitive
@@ -101,7 +96,7 @@ def _with_early_updates(graph: Graph) -> tuple[Equation, ...]:
             if result in outputs:  # it may take the room of the input that it replaces
                 replaced = (x for x in operands if x in inputs and x.type == result.type)
                 ready = max(ready, *(last_read.get(x, -1) for x in replaced), -1)
-        elif bytes_of(equation.results[0]) > SMALL:
+        elif equation.results[0].type.nbytes > SMALL:
             ready = index
         if not ends[index]:
             last_read.update((x, ready) for x in operands if x in inputs)
@@ -125,8 +120,8 @@ def _sunk(graph: Graph) -> tuple[Equation, ...]:
         stored = {source(x) for x in operands}
         if is_light(equation):
             result = equation.results[0]
-            ending = sum(bytes_of(x) for x in stored if x is not None and x not in read_later)
-            if result in first_read and (equation.primitive.name in VIEWS or ending < bytes_of(result)):
+            ending = sum(x.type.nbytes for x in stored if x is not None and x not in read_later)
+            if result in first_read and (equation.primitive.name in VIEWS or ending < result.type.nbytes):
                 place = first_read[result]
         for x in operands:
             first_read[x] = min(first_read.get(x, place), place)
@@ -155,7 +150,7 @@ def _late(graph: Graph, equations: tuple[Equation, ...]) -> frozenset[Variable]:
         (result,) = equation.results
         stored = {source(x) for x in equation.operands} - {None}
         old = all(made[x] < anchor for x in stored)
-        ending = sum(bytes_of(x) for x in stored if x is not None and last_read[x] <= index)
-        if old and bytes_of(result) > SMALL and ending < bytes_of(result):
+        ending = sum(x.type.nbytes for x in stored if x is not None and last_read[x] <= index)
+        if old and result.type.nbytes > SMALL and ending < result.type.nbytes:
             late.add(result)
     return frozenset(late)

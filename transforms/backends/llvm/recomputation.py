@@ -15,18 +15,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from transforms.backends.llvm.order import bytes_of, is_anchor, is_light, sources
+from transforms.backends.llvm.order import is_anchor, is_light, sources
 from transforms.backends.llvm.views import VIEWS
 from transforms.backends.llvm.writer import NATIVE
+from transforms.graph.cut import ARITHMETIC
 from transforms.graph.ir import Equation, Graph, Operand, Variable
 from transforms.graph.passes import remove_dead
 
-_CHEAP = frozenset(
-    ("add", "subtract", "multiply", "divide", "negative", "square", "sign", "absolute", "astype", "where")
-).union(
-    ("maximum", "minimum", "less", "less_equal", "greater", "greater_equal", "reciprocal"),
-    ("logical_and", "logical_or", "logical_not"),
-)
+_CHEAP = ARITHMETIC | {"reciprocal"}
 # For each comparison with zero which branch of a choice by it is zero in a relu.
 _ZEROED = {"less_equal": 0, "greater": 1}
 _MOST_EQUATIONS = 8  # for one value
@@ -70,8 +66,8 @@ def _fullest(graph: Graph) -> tuple[int, int]:
     for index, equation in enumerate(graph.equations):
         for x in equation.results:
             if source(x) is x and x not in returned and x in last:
-                change[index] += bytes_of(x)
-                change[last[x]] -= bytes_of(x)
+                change[index] += x.type.nbytes
+                change[last[x]] -= x.type.nbytes
     alive, most, place = 0, 0, 0
     for index, difference in enumerate(change):
         alive += difference
@@ -119,7 +115,7 @@ class _Cut:
         returned = {source for x in self.whole.outputs if (source := self.source(x)) is not None}
         exact = self._compared()
         masks = self._signs(crossing)
-        self.kept = {x for x in crossing if bytes_of(x) < _FEWEST_BYTES} | returned
+        self.kept = {x for x in crossing if x.type.nbytes < _FEWEST_BYTES} | returned
         for equation in self.early:
             for x in equation.results:
                 if x not in crossing or x in self.kept:
@@ -148,7 +144,7 @@ class _Cut:
                 source = self.source(operand)
                 if source is None or source in self.kept or source in smaller:
                     continue
-                if source not in self.dropped and bytes_of(source) * _SMALLER <= bytes_of(x):
+                if source not in self.dropped and source.type.nbytes * _SMALLER <= x.type.nbytes:
                     smaller.add(source)
                 else:
                     open_ends.append(source)

@@ -84,9 +84,8 @@ class Scheduler:
         self.constants = list(graph.constants)
         self.steps: list[Group | Contraction | HostCall | Repeat | Switch | RepeatWhile] = []
         self.groups: dict[int, Group] = {}  # those among the steps
-        self.fills: dict[
-            Variable, Group
-        ] = {}  # what writes a number to all of a buffer, before its first use
+        # What writes a number to all of a buffer, before its first use.
+        self.fills: dict[Variable, Group] = {}
         self.earliest = 0  # the first step that what is added now may join
         # The first steps after the last few of those of their own.
         self.fences = deque([0] * _RECENT, maxlen=_RECENT)

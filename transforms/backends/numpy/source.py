@@ -147,7 +147,7 @@ class FunctionWriter:
                 self.lines.append(f"del {', '.join(self.names[member] for member in members)}")
 
     def _is_dropped(self, variable: Variable) -> bool:
-        return _bytes(variable.type) >= _LARGE and variable not in self.owned
+        return variable.type.nbytes >= _LARGE and variable not in self.owned
 
     def _free_list(self, array_type: ArrayType) -> list[str]:
         return self.free.setdefault((array_type.size, array_type.dtype), [])
@@ -179,7 +179,7 @@ class FunctionWriter:
 
     def _is_small(self, result: Variable) -> bool:
         is_plain = result.type.dtype.kind in "biufc" and result.weak is None
-        return not is_plain or _bytes(result.type) < _SMALL
+        return not is_plain or result.type.nbytes < _SMALL
 
     def _reused(self, position: int, operands: tuple[Operand, ...], result: Variable) -> str | None:
         """Return the name of an operand whose array nothing reads any more and the result may take over."""
@@ -299,10 +299,6 @@ class FunctionWriter:
 
 def _with_out(text: str, out: str) -> str:
     return text.replace("{out}", out)
-
-
-def _bytes(array_type: ArrayType) -> int:
-    return array_type.size * array_type.dtype.itemsize
 
 
 def write_module(graph: Graph) -> Module:
