@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from transforms import tree
 from transforms.grad import ArgNums, grad
+from transforms.graph.stage import staged_beside
 from transforms.jvp import jvp
 from transforms.types import Array, type_of
 from transforms.vjp import vjp
@@ -40,7 +42,6 @@ def jacrev(f: Callable[..., Any], argnums: ArgNums = 0, *, has_aux: bool = False
         out_leaves, out_structure = tree.flatten(out)
         rows = []
         for index, leaf in enumerate(out_leaves):
-            shape, dtype = type_of(leaf)
 
             def pull_one(seed: Array, index: int = index) -> Any:
                 seeds: list[Any] = [None] * len(out_leaves)
@@ -48,7 +49,7 @@ def jacrev(f: Callable[..., Any], argnums: ArgNums = 0, *, has_aux: bool = False
                 pulled = pullback(out_structure.unflatten(seeds))
                 return pulled if several else pulled[0]
 
-            rows.append(_map_basis(pull_one, shape, dtype, out_axis=0))
+            rows.append(_map_basis(pull_one, leaf, out_axis=0))
         result = out_structure.unflatten(rows)
         return (result, aux[0]) if has_aux else result
 
@@ -71,7 +72,6 @@ def jacfwd(f: Callable[..., Any], argnums: ArgNums = 0, *, has_aux: bool = False
         columns = []
         auxiliary: list[Any] = []
         for index, leaf in enumerate(leaves):
-            shape, dtype = type_of(leaf)
 
             def push_one(seed: Array, index: int = index) -> Any:
                 seeds: list[Any] = [None] * len(leaves)
@@ -81,7 +81,7 @@ def jacfwd(f: Callable[..., Any], argnums: ArgNums = 0, *, has_aux: bool = False
                 auxiliary[:] = aux
                 return tangent
 
-            columns.append(_map_basis(push_one, shape, dtype, out_axis=-1))
+            columns.append(_map_basis(push_one, leaf, out_axis=-1))
         out_structure = tree.structure(columns[0])
         by_output = zip(*(tree.leaves(column) for column in columns), strict=True)
         trees: list[Any] = [structure.unflatten(entries) for entries in by_output]
@@ -128,10 +128,12 @@ def _choose(f: Callable[..., Any], argnums: ArgNums, args: tuple[Any, ...]) -> t
     return of_chosen, tuple(args[position] for position in positions), several
 
 
-def _map_basis(g: Callable[[Array], Any], shape: Any, dtype: Any, *, out_axis: int) -> Any:
+def _map_basis(g: Callable[[Array], Any], like: Array, *, out_axis: int) -> Any:
     """Apply a linear map to each element of the standard basis; their axes stand first, or last."""
-    size = int(np.prod(shape))
-    basis = np.eye(size, dtype=dtype).reshape(size, *shape)
+    shape, dtype = type_of(like)
+    numbers = np.arange(math.prod(shape))
+    places = staged_beside(numbers.reshape(-1, *(1,) * len(shape)), like)
+    basis = (places == numbers.reshape(shape)).astype(dtype)
     stacked = vmap(g, out_axes=out_axis)(basis)
 
     def unfold(leaf: Array) -> Array:

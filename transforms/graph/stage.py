@@ -82,6 +82,19 @@ def is_staging() -> bool:
     return _innermost.get() is not None
 
 
+def staged_beside(x: Array, other: Any) -> Array:
+    """Return an array as a variable of the program that computes another one; as it is if none does.
+
+    What is made of it is then computed when the program runs, instead of being kept as a constant.
+    """
+    while isinstance(other, Tracer) and not isinstance(other, StageTracer):
+        other = getattr(other, "value", None)
+    if not isinstance(other, StageTracer):
+        return x
+    level: Any = other.level
+    return StageTracer(level, level.operand(x))
+
+
 def bind_effect(primitive: Primitive, *operands: Array, **attributes: Any) -> Any:
     """Apply a primitive that may have an effect, or carry a program with one.
 

@@ -18,6 +18,7 @@ X = np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
+    run()  # what a process compiles but once is not in the folder
     path = tmp_path / "cache"
     monkeypatch.setenv("FUNCDL_CACHE", str(path))
     monkeypatch.setattr(archive, "_sources", lambda: "sources")  # which may be newer than this process

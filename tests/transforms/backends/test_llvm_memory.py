@@ -10,6 +10,7 @@ from transforms import (
     conv,
     get_threads,
     grad,
+    jacfwd,
     jit,
     reduce_window,
     set_threads,
@@ -61,28 +62,45 @@ def schedules(draw):
 
 
 def run_in(plan, schedule, threads):
-    """Write each buffer's name to its place, and find it there later. Return the most bytes alive."""
+    """Write each buffer's name to its place, and find it there later. Return the most bytes alive.
+
+    Of a band all threads run each step before any runs the next: what is theirs alone must be so even then.
+    """
     names = {x: i for i, x in enumerate(plan.offsets)}
     owner = np.full(plan.size, -1)
     returned = {x[0] for x in schedule.outputs}
-    last = {x: i for i, step in enumerate(schedule.steps) for x in (*reads(step), *writes(step))}
-    alive, most = set(), 0
 
-    def place(x):
-        size = plan.parts[x] * threads if x in plan.parts else x.type.size * x.type.dtype.itemsize
-        return slice(plan.offsets[x], plan.offsets[x] + size)
+    def places(x, units):
+        size = x.type.nbytes // units
+        starts = [plan.offsets[x] + thread * plan.parts.get(x, 0) for thread in range(threads)]
+        return [slice(start, start + size) for start in (starts if x in plan.parts else starts[:1])]
 
-    for index, step in enumerate(schedule.steps):
-        for x in set(writes(step)) - returned:
-            if x not in alive:
+    def run(steps, mine, units=1, around=0):
+        """Run steps that touch buffers of their own, beside so many bytes that others have."""
+        touched = [mine.intersection((*reads(step), *writes(step))) for step in steps]
+        last = {x: i for i, buffers in enumerate(touched) for x in buffers}
+        alive, most = set(), around
+        for index, step in enumerate(steps):
+            for x in mine.intersection(writes(step)) - alive:
                 alive.add(x)
-                owner[place(x)] = names[x]
-        for x in {*reads(step), *writes(step)} & alive:
-            assert place(x).stop <= plan.size
-            assert (owner[place(x)] == names[x]).all()
-        most = max(most, sum(-(-(place(x).stop - place(x).start) // 64) * 64 for x in alive))
-        alive = {x for x in alive if last[x] > index}
-    return most
+                for place in places(x, units):
+                    assert place.stop <= plan.size
+                    owner[place] = names[x]
+            bytes_alive = around + sum(len(places(x, units)) * rounded(x, units) for x in alive)
+            most = max(most, bytes_alive)
+            if isinstance(step, Band):
+                most = max(most, run(step.steps, {*step.local}, step.units, bytes_alive))
+            for x in alive & touched[index]:
+                assert all((owner[place] == names[x]).all() for place in places(x, units))
+            alive = {x for x in alive if last[x] > index}
+        return most
+
+    local = {x for step in schedule.steps if isinstance(step, Band) for x in step.local}
+    return run(schedule.steps, names.keys() - returned - local)
+
+
+def rounded(x, units):
+    return -(-x.type.nbytes // units // 64) * 64
 
 
 @pytest.mark.parametrize("largest", [0, 3, 512])
@@ -313,3 +331,42 @@ def test_padding_lasts_as_long_as_what_reads_it():
     x = real(8, 16, 16, 8)
     added = (arena(image_loss, images(9), x) - arena(image_loss, images(4), x)) / 5
     assert added <= 2.1 * x.nbytes  # the centred convolution and, for every other block at least, the relu
+
+
+def test_buffers_of_a_unit_share_room():
+    """One row at a time is alive, of many that are made one from the other."""
+    x, w = real(4096, 64), real(64, 64) / 8
+
+    def chain(x):
+        for _ in range(12):
+            x = np.tanh(x @ w)
+        return x
+
+    schedule = make_schedule(optimize(stage(chain)(x)))
+    bands = [step for step in schedule.steps if isinstance(step, Band)]
+    unit = x.nbytes // max(step.units for step in bands)
+    assert max(len(step.local) for step in bands) > 12
+    assert plan_memory(schedule, 1).size <= 4 * unit
+    np.testing.assert_allclose(jit(chain)(x), chain(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2048, 64), (96, 212), (64, 17)])
+def test_what_units_make_they_turn_around(shape):
+    """Each unit writes its columns of the result, instead of all rows being kept for a copy."""
+    rows, width = shape
+    x, w = real(rows, 1, 80), real(80, width) / 8
+
+    def turned(x):
+        y = np.tanh(x @ w)[:, 0]
+        return np.concatenate([y[:, : width // 2], y[:, width // 2 :] * 2], 1).T
+
+    schedule = make_schedule(optimize(stage(turned)(x)))
+    assert rows < 1000 or plan_memory(schedule, 1).size < rows * width * F32.itemsize / 3
+    np.testing.assert_allclose(jit(turned)(x), turned(x), rtol=1e-4, atol=1e-5)
+
+
+def test_a_basis_is_made_where_it_is_used():
+    """The seeds of a Jacobian are no constants of its program."""
+    w = real(40, 500)
+    program = stage(jacfwd(lambda x: np.tanh(w @ x)))(real(500))
+    assert sum(x.nbytes for _, x in program.constants) < 2 * w.nbytes

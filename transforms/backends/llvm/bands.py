@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from transforms.backends.llvm.contraction import tile_axis
+from transforms.backends.llvm.layouts import in_source_order
 from transforms.backends.llvm.steps import (
     Access,
     Apply,
@@ -254,12 +255,19 @@ class _Forming:
     def join(self, steps: tuple[Splittable, ...]) -> bool:
         """Add all of some steps, or none; say which."""
         if len(steps) == 1:
-            return self._joins(steps[0])
+            return self._joins(steps[0]) or self._joins_turned(steps[0])
         before = list(self.steps), self.units, self.most, dict(self.apart), set(self.written)
         if all(map(self._joins, steps)):
             return True
         self.steps, self.units, self.most, self.apart, self.written = before
         return False
+
+    def _joins_turned(self, step: Splittable) -> bool:
+        """Add a copy of what the band makes, if the lines stay in cache that its units write parts of."""
+        turned = in_source_order(step)
+        if turned is None or _bytes(writes(turned)) > _UNIT_BYTES:
+            return False
+        return self.written.issuperset(reads(turned)) and self._joins(turned)
 
     def _joins(self, step: Splittable) -> bool:
         """Add a step if its units fit those of the others; say whether they do."""

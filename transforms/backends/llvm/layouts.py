@@ -72,6 +72,20 @@ def without_copies(steps: Sequence[Step], returned: set[Variable]) -> list[Step]
     return list(kept.values())
 
 
+def in_source_order(step: Step) -> Kernel | None:
+    """Return a copy of a whole buffer that goes through its source in order; None if it is none, or does."""
+    copy = _as_copy(step)
+    if copy is None or not isinstance(step, Kernel):
+        return None
+    axes = sorted(copy.axes, key=lambda axis: -axis[1])
+    if axes == [*copy.axes]:
+        return None
+    shape, sources, targets = zip(*axes, strict=True)
+    load = Load(Access(copy.source, 0, sources), copy.source.type.dtype)
+    store = Store(0, Access(copy.target, 0, targets))
+    return step._replace(shape=shape, values=(load,), stores=(store,), reduced=(False,) * len(shape))
+
+
 def _written_once(step: Step, writers: Counter[Variable]) -> Iterable[Variable]:
     return (x for x in writes(step) if writers[x] == 1) if isinstance(step, (Kernel, Contraction)) else ()
 

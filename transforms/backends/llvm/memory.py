@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import itertools
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from transforms.backends.llvm.steps import Band, HostCall, Plan, Schedule, reads, writes
+import numpy as np
+
+from transforms.backends.llvm.steps import Band, HostCall, Plan, Schedule, Step, reads, writes
 from transforms.graph.ir import Variable
+from transforms.types import ArrayType
 
 ALIGNMENT = 64  # bytes of a cache line, and of the widest vector
 _PAGE = 4096
@@ -26,15 +30,58 @@ _GOOD = 1.01
 
 def plan_memory(schedule: Schedule, threads: int) -> Plan:
     """Give each buffer that is neither given, nor returned, nor NumPy's own a place in the arena."""
-    lives = _lives(schedule)
-    bands = [step for step in schedule.steps if isinstance(step, Band)]
-    parts = {x: _room(x.type.nbytes // band.units) for band in bands for x in band.local}
-    sizes = {x: parts[x] * threads if x in parts else _room(max(x.type.nbytes, 1)) for x in lives}
+    returned = {output[0] for output in schedule.outputs if isinstance(output, tuple)}
+    lives = _lives(schedule.steps, returned)
+    sizes = {x: _room(max(x.type.nbytes, 1)) for x in lives}
+    frames = [_frame(step, index) for index, step in enumerate(schedule.steps) if isinstance(step, Band)]
+    for frame in frames:
+        for x in frame.offsets:
+            del lives[x], sizes[x]
+        if frame.offsets:
+            lives[frame.buffer] = (frame.place, frame.place)
+            sizes[frame.buffer] = frame.size * threads
+    offsets, size = _place(lives, sizes)
+    parts: dict[Variable, int] = {}
+    for frame in frames:
+        begin = offsets.pop(frame.buffer, 0)
+        offsets.update((x, begin + offset) for x, offset in frame.offsets.items())
+        parts.update(dict.fromkeys(frame.offsets, frame.size))
+    return Plan(size, offsets, parts, threads)
+
+
+class _Frame(NamedTuple):
+    """What a thread needs to run a unit of a band.
+
+    Attributes:
+        buffer: stands for the frames of all threads.
+        place: of the band among the steps.
+        offsets: of the band's local buffers in the frame.
+        size: in bytes.
+    """
+
+    buffer: Variable
+    place: int
+    offsets: dict[Variable, int]
+    size: int
+
+
+def _frame(band: Band, index: int) -> _Frame:
+    """Plan the frame of a band, whose steps a unit runs in order."""
+    local = {*band.local}
+    lives = {x: life for x, life in _lives(band.steps, set()).items() if x in local}
+    offsets, size = _place(lives, {x: _room(x.type.nbytes // band.units) for x in lives})
+    return _Frame(Variable(ArrayType((size,), np.dtype(np.uint8))), index, offsets, _room(size))
+
+
+def _place(
+    lives: dict[Variable, tuple[int, int]], sizes: dict[Variable, int]
+) -> tuple[dict[Variable, int], int]:
+    """Return an offset for each buffer, and the bytes of all."""
     order = sorted(lives, key=lambda x: (-sizes[x], lives[x]))
     offsets, size = _place_largest(order[:_LARGEST], lives, sizes)
     rest, above = _place_in_time(order[_LARGEST:], lives, sizes)
     offsets.update((x, size + offset) for x, offset in rest.items())
-    return Plan(size + above, offsets, parts, threads)
+    return offsets, size + above
 
 
 def _place_largest(
@@ -122,11 +169,10 @@ def _place_in_time(
     return offsets, most
 
 
-def _lives(schedule: Schedule) -> dict[Variable, tuple[int, int]]:
+def _lives(steps: Sequence[Step], returned: set[Variable]) -> dict[Variable, tuple[int, int]]:
     """Return for each buffer of the arena the first step that writes it and the last that touches it."""
-    returned = {output[0] for output in schedule.outputs if isinstance(output, tuple)}
     lives: dict[Variable, tuple[int, int]] = {}
-    for index, step in enumerate(schedule.steps):
+    for index, step in enumerate(steps):
         if not isinstance(step, HostCall):
             for buffer in writes(step):
                 if buffer not in returned:

@@ -231,7 +231,7 @@ class Plan(NamedTuple):
     Attributes:
         size: bytes of the arena.
         offsets: of each buffer that is there.
-        parts: for a buffer of which each thread has a part of its own the bytes of that.
+        parts: for a buffer of which each thread has one of its own the bytes from one to the next.
         threads: how many threads there is room for.
     """
 

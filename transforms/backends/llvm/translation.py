@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from llvmlite import binding
 from llvmlite.binding.newpassmanagers import NewPassManager
 
 from transforms.backends.llvm.disk import cached, entry_name
+from transforms.backends.llvm.heap import in_threads
 from transforms.backends.llvm.processor import available_threads, host_processor, initialize
 from transforms.backends.llvm.unlocked import object_code, run_passes
 
@@ -26,16 +26,8 @@ def translated(texts: Sequence[str]) -> list[bytes]:
         for text in left:
             made[text] = one(text)
 
-    # The caller takes part: what a thread leaves in a heap of its own does not go back to the system.
-    helpers = [
-        threading.Thread(target=make_some, name="funcdl-compiler", daemon=True)
-        for _ in range(min(available_threads(), len(texts)) - 1)
-    ]
-    for helper in helpers:
-        helper.start()
-    make_some()
-    for helper in helpers:
-        helper.join()
+    if texts:
+        in_threads(min(available_threads(), len(texts)), make_some)
     return [made[text] if text in made else one(text) for text in texts]  # what failed, fails here
 
 

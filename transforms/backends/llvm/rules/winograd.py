@@ -33,6 +33,8 @@ _PLACES = SIDE * SIDE
 _FEWEST = 24
 # Features of a part of a convolution, channels of one of a kernel's derivative: transforms stay in cache.
 _WIDTH = 32
+# Features of a part of a single image, which has no examples to divide by.
+_NARROW = 16
 # Tiles of a part of the examples, at least: fewer rows would make the contraction slow.
 _ROWS = 64
 # Tiles of a part of the examples, over which a kernel's derivative is summed: they stay in cache, too.
@@ -157,9 +159,9 @@ def convolve(scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry
 
 def _feature_parts(images: _Images, channels: int, features: int) -> int:
     """Return into how many parts of features a convolution should be divided."""
-    parts, rest = divmod(features, _WIDTH)
+    parts, rest = divmod(features, _NARROW if images.each == 1 else _WIDTH)
     kernel_is_larger = images.tiles * (channels + features) <= 2 * channels * features
-    return parts if kernel_is_larger and not rest else 1
+    return parts if (kernel_is_larger or images.each == 1) and not rest else 1
 
 
 def _parts_of_rows(images: _Images) -> int:
