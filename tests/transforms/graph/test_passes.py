@@ -22,7 +22,7 @@ from transforms.graph.passes import (
     simplify,
     turn_products,
 )
-from transforms.graph.stage import evaluate
+from transforms.graph.stage import evaluate, staged_beside
 from transforms.jit import jit
 from transforms.primitive import PRIMITIVES
 from transforms.tracer import bind
@@ -126,6 +126,18 @@ def test_constants_are_folded():
     smaller = fold_constants(inline_calls(graph))
     assert names(smaller) == ["multiply", "add"]
     same_values(graph, smaller, X)
+
+
+def test_a_comparison_of_each_with_each_is_left_to_the_run():
+    """It is as soon computed as read, and takes a square of memory as a constant."""
+
+    def compared(n):
+        numbers = np.arange(n)
+        return fold_constants(stage(lambda x: x[0] * (staged_beside(numbers[:, None], x) == numbers))(X))
+
+    assert names(compared(9)) == ["getitem", "multiply"]
+    assert names(compared(90)) == ["getitem", "equal", "multiply"]
+    np.testing.assert_array_equal(evaluate(compared(90), X)[0], X[0] * np.eye(90))
 
 
 def test_what_is_large_or_fails_is_left_to_the_run():

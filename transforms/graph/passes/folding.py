@@ -13,6 +13,9 @@ from transforms.types import Array, type_of
 _SMALL = 1 << 16
 # What is made of more is left to the run: to compute it once costs too much if it never runs.
 _LARGE = 1 << 24
+# A comparison of so many bytes, and so many times as many elements as it reads, is computed as soon as read.
+_SPREAD = 1 << 12, 4
+_COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
 
 
 def fold_constants(graph: Graph) -> Graph:
@@ -47,7 +50,7 @@ def _fold(equation: Equation, values: dict[Variable, Array]) -> Array | None:
     (result,) = equation.results
     operands = [values[x] if isinstance(x, Variable) else x for x in equation.operands]
     size = sum(getattr(x, "nbytes", 0) for x in operands)
-    if result.type.size * result.type.dtype.itemsize > max(_SMALL, size) or size > _LARGE:
+    if result.type.nbytes > max(_SMALL, size) or size > _LARGE or _is_spread_out(equation, operands):
         return None
     try:
         with np.errstate(all="ignore"):
@@ -55,3 +58,11 @@ def _fold(equation: Equation, values: dict[Variable, Array]) -> Array | None:
     except (ArithmeticError, IndexError, ValueError):  # it is raised where the program runs
         return None
     return value if type_of(value) == result.type else None
+
+
+def _is_spread_out(equation: Equation, operands: list[Any]) -> bool:
+    """Say whether an equation compares each of some elements with each of others."""
+    (result,) = equation.results
+    least, times = _SPREAD
+    is_large = result.type.nbytes > least and result.type.size > times * sum(map(np.size, operands))
+    return is_large and equation.primitive.name in _COMPARISONS
