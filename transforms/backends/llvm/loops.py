@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from transforms.backends.llvm.steps import Access, Gather, Kernel, Load, accesses
+from transforms.types import Shape
 
 # Strides of more elements than this all cost a cache line.
 _FAR = 64
+
+
+def without_outer_ones(kernel: Kernel) -> Kernel:
+    """Return a kernel without those first loops that have one element, so that units are of the next."""
+    ones = next((axis for axis, length in enumerate(kernel.shape) if length != 1), len(kernel.shape))
+    return _with_loops(kernel, kernel.shape[ones:], range(ones, len(kernel.shape))) if ones else kernel
 
 
 def arrange(kernel: Kernel) -> Kernel:
@@ -31,19 +38,24 @@ def arrange(kernel: Kernel) -> Kernel:
             lengths.append(length)
             kept.append(axis)
 
+    return _with_loops(kernel, tuple(lengths), kept)
+
+
+def _with_loops(kernel: Kernel, shape: Shape, kept: Sequence[int]) -> Kernel:
+    """Return a kernel over another shape; each new loop has the strides of an old one."""
+
     def along(access: Access) -> Access:
         return access._replace(strides=tuple(access.strides[axis] for axis in kept))
 
-    return Kernel(
-        tuple(lengths),
-        tuple(kernel.reduced[axis] for axis in kept),
-        tuple(
+    return kernel._replace(
+        shape=shape,
+        reduced=tuple(kernel.reduced[axis] for axis in kept),
+        values=tuple(
             x._replace(access=along(x.access)) if isinstance(x, (Load, Gather)) else x for x in kernel.values
         ),
-        tuple(x._replace(access=along(x.access)) for x in kernel.stores),
-        tuple(x._replace(access=along(x.access)) for x in kernel.reductions),
-        tuple(x._replace(access=along(x.access)) for x in kernel.scatters),
-        kernel.split,
+        stores=tuple(x._replace(access=along(x.access)) for x in kernel.stores),
+        reductions=tuple(x._replace(access=along(x.access)) for x in kernel.reductions),
+        scatters=tuple(x._replace(access=along(x.access)) for x in kernel.scatters),
     )
 
 

@@ -17,6 +17,7 @@ from transforms.backends.llvm.bands import form_bands
 from transforms.backends.llvm.donation import can_hold_results, write_over
 from transforms.backends.llvm.group import Group
 from transforms.backends.llvm.layouts import without_copies
+from transforms.backends.llvm.loops import without_outer_ones
 from transforms.backends.llvm.native import native_form
 from transforms.backends.llvm.partials import in_stages
 from transforms.backends.llvm.steps import (
@@ -104,8 +105,8 @@ class Scheduler:
             self.equation(equation)
         outputs = tuple(self.output(x) for x in self.graph.outputs)
         access = {x: whole(x).access for x in self.made}
-        steps = [x.kernel(self.stored, access) if isinstance(x, Group) else x for x in self.steps]
-        fills = {x: group.kernel(self.stored, access) for x, group in self.fills.items()}
+        steps = [_finished(x, self.stored, access) if isinstance(x, Group) else x for x in self.steps]
+        fills = {x: _finished(group, self.stored, access) for x, group in self.fills.items()}
         divided = in_stages(without_copies(_with_fills(steps, fills), self.returned))
         bands = form_bands(divided, self.returned, get_threads())
         schedule = Schedule(self.graph.inputs, tuple(self.constants), bands, outputs)
@@ -364,6 +365,10 @@ class Scheduler:
         self.stored.update(x.access.buffer for x in operands if isinstance(x, Region))
         attributes = {key: _with_native_programs(value) for key, value in equation.attributes.items()}
         self.append(HostCall(equation._replace(attributes=attributes), operands), equation.results)
+
+
+def _finished(group: Group, stored: set[Variable], access: dict[Variable, Access]) -> Kernel:
+    return without_outer_ones(group.kernel(stored, access))
 
 
 def _with_fills(steps: Sequence[Step], fills: dict[Variable, Kernel]) -> list[Step]:
