@@ -370,3 +370,27 @@ def test_a_basis_is_made_where_it_is_used():
     w = real(40, 500)
     program = stage(jacfwd(lambda x: np.tanh(w @ x)))(real(500))
     assert sum(x.nbytes for _, x in program.constants) < 2 * w.nbytes
+
+
+def attention(q, k, v, mask, bias):
+    scores = np.einsum("bhqd,bhkd->bhqk", q, k) / 8 + bias[:, None, None]
+    return np.einsum("bhqk,bhkd->bhqd", softmax(np.where(mask, scores, np.float32(-1e30))), v)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 768, 32), (2, 2, 640, 16)])
+def test_scores_are_made_block_by_block(shape):
+    """Of the scores of a head a thread has some rows at a time, although keys and values are the head's."""
+    batch, heads, length, _ = shape
+    q, k, v = real(*shape), real(*shape), real(*shape)
+    mask, bias = np.tri(length, dtype=bool), real(batch, length)
+    schedule = make_schedule(optimize(stage(lambda *args: attention(*args, mask, bias))(q, k, v)))
+    units = [step.units for step in schedule.steps if isinstance(step, Band)]
+    assert max(units) > batch * heads
+    assert plan_memory(schedule, 1).size < length * length * F32.itemsize / 2
+    expected = attention(*(x.astype(float) for x in (q, k, v)), mask, bias.astype(float))
+    found = jit(attention)(q, k, v, mask, bias)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    gradients = jit(grad(lambda *args: np.sum(attention(*args) ** 2), (0, 1, 2)))(q, k, v, mask, bias)
+    of_numpy = grad(lambda *args: np.sum(attention(*args) ** 2), (0, 1, 2))(q, k, v, mask, bias)
+    for ours, theirs in zip(gradients, of_numpy, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)

@@ -10,28 +10,31 @@ import itertools
 import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import Iterable, Sequence
 
 from transforms.backends.llvm.contraction import tile_axis
 from transforms.backends.llvm.layouts import in_source_order
 from transforms.backends.llvm.steps import (
-    Access,
     Apply,
     Band,
     Contraction,
-    Gather,
     Kernel,
-    Load,
     Step,
     accesses,
     reads,
     writes,
 )
+from transforms.backends.llvm.units import (
+    Splittable,
+    in_place,
+    leading,
+    rows_of,
+    split_columns,
+    split_rows,
+    split_step,
+    unit_parts,
+)
 from transforms.graph.ir import Variable
-from transforms.types import Shape
-
-Splittable: TypeAlias = Kernel | Contraction
 
 # A unit should touch no more bytes than this, or they would not stay in the second cache.
 _UNIT_BYTES = 1 << 19
@@ -62,23 +65,20 @@ def form_bands(steps: Sequence[Step], returned: set[Variable], threads: int) -> 
     """
     queue = _Queue(steps, returned)
     formed: list[Step] = []
-    apart: dict[int, dict[Variable, bool]] = {}
     while queue.waiting:
         first = queue.next()
         step = steps[first]
         columns = _column_units(step, threads) if isinstance(step, Contraction) else 1
         if columns > 1 and isinstance(step, Contraction):
-            apart[len(formed)] = dict.fromkeys((*reads(step), *writes(step)), False)
-            formed.append(Band((_split_columns(step, columns),), columns, parallel=True))
+            formed.append(Band((split_columns(step, columns),), columns, parallel=True))
         elif isinstance(step, (Kernel, Contraction)):
             band = _Forming(step, threads)
             if not queue.is_small[first]:
                 queue.extend(band)
-            apart[len(formed)] = band.apart
             formed += band.finish()
         else:
             formed.append(step)
-    return _with_local_buffers(formed, apart, returned)
+    return _with_local_buffers(formed, returned)
 
 
 class _Queue:
@@ -164,52 +164,31 @@ class _Queue:
             self.left[x] -= 1
 
 
-def _with_local_buffers(
-    steps: list[Step], apart: dict[int, dict[Variable, bool]], returned: set[Variable]
-) -> tuple[Step, ...]:
+def _with_local_buffers(steps: list[Step], returned: set[Variable]) -> tuple[Step, ...]:
     """Give each thread its own room for what only one band touches, and each unit apart."""
     touched: dict[Variable, set[int]] = {}
     for index, step in enumerate(steps):
         for buffer in (*reads(step), *writes(step)):
             touched.setdefault(buffer, set()).add(index)
     finished: list[Step] = []
-    for index, step in enumerate(steps):
+    for step in steps:
         if isinstance(step, Band) and step.units > 1:
+            apart = _apart(step.steps)
             written = dict.fromkeys(writes(step))
-            local = tuple(
-                x for x in written if x not in returned and len(touched[x]) == 1 and apart[index][x]
-            )
-            finished.append(step._replace(local=local, steps=tuple(_in_place(x, local) for x in step.steps)))
+            local = tuple(x for x in written if x not in returned and len(touched[x]) == 1 and apart[x])
+            finished.append(step._replace(local=local, steps=tuple(in_place(x, local) for x in step.steps)))
         else:
             finished.append(step)
     return tuple(finished)
 
 
-def _in_place(step: Splittable, local: tuple[Variable, ...]) -> Splittable:
-    """Return a split step whose accesses to local buffers do not move along the units."""
-
-    def still(access: Access, axis: int) -> Access:
-        strides = access.strides
-        return access._replace(strides=(*strides[:axis], 0, *strides[axis + 1 :]))
-
-    return _along_units(step, lambda x, axis: still(x, axis) if x.buffer in local else x)
-
-
-def _along_units(step: Splittable, change: Callable[[Access, int], Access]) -> Splittable:
-    """Return a step with those accesses changed that move along its units, given which stride that is."""
-    if isinstance(step, Contraction):
-        axis = step.outermost
-        right = step.right if step.splits_rows else change(step.right, 0)
-        return step._replace(left=change(step.left, axis), right=right, out=change(step.out, axis))
-    return step._replace(
-        values=tuple(
-            x._replace(access=change(x.access, 0)) if isinstance(x, (Load, Gather)) else x
-            for x in step.values
-        ),
-        stores=tuple(x._replace(access=change(x.access, 0)) for x in step.stores),
-        reductions=tuple(x._replace(access=change(x.access, 0)) for x in step.reductions),
-        scatters=tuple(x._replace(access=change(x.access, 0)) for x in step.scatters),
-    )
+def _apart(steps: Iterable[Splittable]) -> dict[Variable, bool]:
+    """Return for each buffer that split steps touch whether each unit has a part of it for its own."""
+    apart: dict[Variable, bool] = {}
+    for step in steps:
+        for buffer, keeps in unit_parts(step):
+            apart[buffer] = apart.get(buffer, True) and keeps
+    return apart
 
 
 def _dependencies(
@@ -246,7 +225,7 @@ class _Forming:
     def __init__(self, step: Splittable, threads: int) -> None:
         self.threads = threads
         self.steps = [step]
-        self.units = _leading(step)
+        self.units = leading(step)
         self.most = _most_units(step)
         self.apart: dict[Variable, bool] = {}
         self.written = set(writes(step))
@@ -273,12 +252,12 @@ class _Forming:
         """Add a step if its units fit those of the others; say whether they do."""
         if isinstance(step, Contraction) and _column_units(step, self.threads) > 1:
             return False
-        units = math.gcd(self.units, _leading(step))
+        units = math.gcd(self.units, leading(step))
         if units == 1 or units < min(self.units, _FEWEST_UNITS):
             return False
         written = set(writes(step))
         shared = {x for x in reads(step) if x in self.written} | {x for x in written if x in self.apart}
-        parts = list(unit_parts(step, units))
+        parts = list(unit_parts(split_step(step, units)))
         if any(x in shared and not (apart and self.apart[x]) for x, apart in parts):
             return False
         most = min(self.most, _most_units(step))
@@ -292,7 +271,7 @@ class _Forming:
         return True
 
     def _note(self, step: Splittable) -> None:
-        for buffer, apart in unit_parts(step, self.units):
+        for buffer, apart in unit_parts(split_step(step, self.units)):
             self.apart[buffer] = self.apart.get(buffer, True) and apart
 
     def _size(self) -> int:
@@ -305,7 +284,11 @@ class _Forming:
         if units == 1:
             return [Band((step,), 1, parallel=False) for step in self.steps]
         parallel = sum(map(nanoseconds, self.steps)) > _WORTH_THREADS
-        return [Band(tuple(split_step(step, units) for step in self.steps), units, parallel)]
+        whole = Band(tuple(split_step(step, units) for step in self.steps), units, parallel)
+        if self._size() <= _COARSEST * units * _UNIT_BYTES:
+            return [whole]
+        bands = [_in_blocks(steps, units, rows, parallel) for steps, rows in _runs(self.steps, units)]
+        return bands if _take_less(bands, whole, self.threads) else [whole]
 
     def _useful_units(self) -> int:
         """Return the fewest units that stay in cache, as long as there is work for all threads."""
@@ -315,6 +298,49 @@ class _Forming:
         wanted = min(max(size // _UNIT_BYTES, _FEWEST_UNITS), self.most)
         divisors = [n for n in range(1, self.units + 1) if not self.units % n]
         return next((n for n in divisors if n >= wanted), divisors[-1])
+
+
+def _runs(steps: Sequence[Splittable], units: int) -> list[tuple[list[Splittable], int]]:
+    """Return the steps in runs whose units can be divided into blocks of the same rows, and how many rows."""
+    runs: list[tuple[list[Splittable], int]] = []
+    for step in steps:
+        rows = rows_of(step, units)
+        if runs and runs[-1][1] == rows and (not rows or _keeps_to_rows([*runs[-1][0], step], rows)):
+            runs[-1][0].append(step)
+        else:
+            runs.append(([step], rows))
+    return runs
+
+
+def _keeps_to_rows(steps: Sequence[Splittable], rows: int) -> bool:
+    """Say whether of what some steps make they read the same rows only."""
+    apart = _apart(split_rows(step, rows) for step in steps)
+    return all(apart[x] for step in steps for x in writes(step))
+
+
+def _in_blocks(steps: Sequence[Splittable], units: int, rows: int, parallel: bool) -> Band:
+    """Return a band whose units are blocks of rows that stay in cache, if there are rows."""
+    most = rows // _UNIT_ROWS
+    if most < 2 or len(steps) == 1:
+        return Band(tuple(split_step(step, units) for step in steps), units, parallel)
+    apart = _apart(split_rows(step, rows) for step in steps)
+    wanted = _bytes(x for x, keeps in apart.items() if keeps) // (units * _UNIT_BYTES)
+    divisors = [n for n in range(1, most + 1) if not rows % n]
+    blocks = next((n for n in divisors if n >= wanted), divisors[-1])
+    return Band(tuple(split_rows(step, blocks) for step in steps), units * blocks, parallel)
+
+
+def _take_less(bands: Sequence[Band], whole: Band, threads: int) -> bool:
+    """Say whether threads need less room for bands than for the one that they are of."""
+
+    def local(band: Band) -> int:
+        written, apart = set(writes(band)), _apart(band.steps)
+        return threads * _bytes(x for x in written if apart[x]) // band.units
+
+    written = [{*reads(band), *writes(band)} & {*writes(whole)} for band in bands]
+    touched = Counter(x for buffers in written for x in buffers)
+    between = _bytes(x for x, count in touched.items() if count > 1)
+    return between + max(map(local, bands)) < local(whole)
 
 
 def _bytes(buffers: Iterable[Variable]) -> int:
@@ -331,22 +357,6 @@ def _most_units(step: Splittable) -> int:
     return max(rows, 2)
 
 
-def split_step(step: Splittable, units: int) -> Splittable:
-    """Return a step of which one call does one of so many units of its first axis."""
-    if _leading(step) == 1:
-        return step
-    length = _leading(step) // units
-
-    split = split_accesses(step, length)
-    if isinstance(split, Kernel):
-        return split._replace(
-            shape=(units, length, *split.shape[1:]), reduced=(False, *split.reduced), split=True
-        )
-    if isinstance(step, Contraction) and step.splits_rows:
-        return split._replace(rows=(units, length, *split.rows[1:]), split="rows")
-    return split._replace(stack=(units, length, *split.stack[1:]), split="stack")
-
-
 def _column_units(step: Contraction, threads: int) -> int:
     """Return into how many units of columns a contraction of too few rows should be divided.
 
@@ -358,71 +368,6 @@ def _column_units(step: Contraction, threads: int) -> int:
     if _most_units(step) >= threads and step.right.buffer.type.nbytes <= _UNIT_BYTES:
         return 1
     return units if nanoseconds(step) > _WORTH_THREADS else 1
-
-
-def _split_columns(step: Contraction, units: int) -> Contraction:
-    """Return a contraction of which one call does one of so many units of columns."""
-    width = step.columns // units
-
-    def along(access: Access, stride: int) -> Access:
-        return access._replace(strides=(stride, *access.strides))
-
-    return step._replace(
-        stack=(units,),
-        columns=width,
-        left=along(step.left, 0),
-        right=along(step.right, width),
-        out=along(step.out, width),
-        split="stack",
-    )
-
-
-def split_accesses(step: Splittable, length: int) -> Splittable:
-    """Return a step whose accesses have two strides for the units: from part to part, and within one."""
-
-    def along(access: Access, axis: int) -> Access:
-        stride = access.strides[axis]
-        both = (stride * length, stride)
-        return access._replace(strides=(*access.strides[:axis], *both, *access.strides[axis + 1 :]))
-
-    return _along_units(step, along)
-
-
-def _leading(step: Splittable) -> int:
-    """Return how many units a step can have at most."""
-    if isinstance(step, Contraction):
-        return (step.rows if step.splits_rows else step.stack)[0]
-    splits = 0 not in step.shape and step.shape and not step.reduced[0] and not step.scatters
-    return step.shape[0] if splits else 1
-
-
-def unit_parts(step: Splittable, units: int) -> Iterator[tuple[Variable, bool]]:
-    """Return for each access its buffer, and whether each unit stays in a part of that of its own."""
-    split = split_step(step, units)
-    if isinstance(split, Kernel):
-        moved = {x.access for x in split.values if isinstance(x, Gather)}
-        for access in accesses(split):
-            apart = access not in moved and _keeps_apart(access, split.shape, units, 0)
-            yield access.buffer, apart
-        yield from ((wait.buffer, False) for wait in split.waits if wait.whole)
-        return
-    outer, axis = (*split.stack, *split.rows), split.outermost
-    yield split.left.buffer, _keeps_apart(split.left, (*outer, *split.inner), units, axis)
-    yield split.out.buffer, _keeps_apart(split.out, (*outer, split.columns), units, axis)
-    inner = (*split.stack, *split.inner, split.columns)
-    yield split.right.buffer, not split.splits_rows and _keeps_apart(split.right, inner, units, axis)
-
-
-def _keeps_apart(access: Access, loops: Shape, units: int, axis: int) -> bool:
-    """Say whether for each unit, an index of one loop, an access stays in that unit's part of the buffer."""
-    part, rest = divmod(access.buffer.type.size, units)
-    if units == 1 or rest or not part or access.strides[axis] != part:
-        return False
-    lengths = zip(loops, access.strides, strict=True)
-    inner = [(n - 1) * stride for k, (n, stride) in enumerate(lengths) if k != axis]
-    low = access.offset + sum(x for x in inner if x < 0)
-    high = access.offset + sum(x for x in inner if x > 0)
-    return low >= 0 and high < part
 
 
 def nanoseconds(step: Step) -> float:

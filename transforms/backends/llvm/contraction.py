@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from transforms.backends.llvm.emit import NAME, Function
-from transforms.backends.llvm.nest import Nest
+from transforms.backends.llvm.nest import Nest, unit_indices
 from transforms.backends.llvm.processor import Processor
 from transforms.backends.llvm.steps import Contraction
 from transforms.backends.llvm.writer import Writer, register_type
@@ -54,7 +54,7 @@ def _arranged(contraction: Contraction) -> Contraction:
     """
     stacked, rows = len(contraction.stack), len(contraction.rows)
     left, right, out = contraction.left.strides, contraction.right.strides, contraction.out.strides
-    first = 1 if contraction.split == "rows" else 0
+    first = 1 if contraction.split in ("rows", "both") else 0
     inner_order = sorted(
         range(len(contraction.inner)),
         key=lambda axis: (-abs(right[stacked + axis]), -abs(left[stacked + rows + axis])),
@@ -85,7 +85,7 @@ def _arranged(contraction: Contraction) -> Contraction:
 def tile_axis(contraction: Contraction) -> int:
     """Return the axis of rows that fills tiles: of the long ones that whose elements are nearest."""
     stacked = len(contraction.stack)
-    first = 1 if contraction.split == "rows" else 0
+    first = 1 if contraction.split in ("rows", "both") else 0
     axes = range(first, len(contraction.rows))
     longest = max(contraction.rows[axis] for axis in axes)
     long = [axis for axis in axes if contraction.rows[axis] >= min(longest, _LONG)]
@@ -156,6 +156,7 @@ class _ContractionWriter:
         self.vector = f"<{self.lanes} x {self.kind}>"
         self.writer = Writer()
         self.nest = Nest(self.writer)
+        self.units: dict[str, str] = {}
         stacked, rows = len(contraction.stack), len(contraction.rows)
         left = contraction.left.strides
         self.left_rows, self.left_inner = left[stacked : stacked + rows], left[stacked + rows :]
@@ -174,6 +175,7 @@ class _ContractionWriter:
         operands = (contraction.left, contraction.right, contraction.out)
         offsets = [str(x.offset) for x in operands]
         if not contraction.is_empty:
+            self.units = self._units()
             self._stack(0, offsets)
         text = "\n".join(
             [
@@ -187,6 +189,13 @@ class _ContractionWriter:
 
     # --- loops
 
+    def _units(self) -> dict[str, str]:
+        """Return the index of each loop that a unit is one index of."""
+        contraction = self.contraction
+        kinds = [x for x in ("stack", "rows") if contraction.split in (x, "both")]
+        lengths = tuple((contraction.stack if x == "stack" else contraction.rows)[0] for x in kinds)
+        return dict(zip(kinds, unit_indices(self.writer, lengths), strict=True))
+
     def _stack(self, axis: int, offsets: Sequence[str]) -> None:
         contraction = self.contraction
         if axis == len(contraction.stack):
@@ -197,11 +206,12 @@ class _ContractionWriter:
         def body(index: str) -> None:
             self._stack(axis + 1, self.nest.moved(offsets, index, strides))
 
-        self._unit_or_loop(axis == 0 and self.contraction.split == "stack", contraction.stack[axis], body)
+        self._unit_or_loop("stack" if axis == 0 else "", contraction.stack[axis], body)
 
-    def _unit_or_loop(self, is_first: bool, length: int, body: Callable[[str], None]) -> None:
-        if is_first:
-            body("%unit")
+    def _unit_or_loop(self, kind: str, length: int, body: Callable[[str], None]) -> None:
+        """Write a loop, unless a call does one index of it: of the first of its kind."""
+        if kind in self.units:
+            body(self.units[kind])
         else:
             self.nest.loop(length, body)
 
@@ -239,9 +249,8 @@ class _ContractionWriter:
         rows = self.contraction.rows
         strides = (self.left_rows[axis], 0, self.out_rows[axis])
         if axis < len(rows) - 1:
-            is_first = axis == 0 and self.contraction.split == "rows"
             self._unit_or_loop(
-                is_first,
+                "rows" if axis == 0 else "",
                 rows[axis],
                 lambda index: self._rows(axis + 1, self.nest.moved(offsets, index, strides), width, sweep),
             )

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from transforms.backends.llvm.bands import unit_parts
 from transforms.backends.llvm.steps import (
     Access,
     Band,
@@ -25,6 +24,7 @@ from transforms.backends.llvm.steps import (
     reads,
     writes,
 )
+from transforms.backends.llvm.units import unit_parts
 from transforms.backends.llvm.writer import NATIVE
 from transforms.graph.ir import Variable
 from transforms.types import ArrayType, Shape
@@ -143,7 +143,7 @@ def _come_in_turn(band: Band, reader: int, x: Variable, writer: int, y: Variable
 
 def _keeps_apart(band: Band, position: int, buffer: Variable) -> bool:
     """Say whether each unit of a step stays in its own part of a buffer."""
-    return all(apart for other, apart in unit_parts(band.steps[position], band.units) if other is buffer)
+    return all(apart for other, apart in unit_parts(band.steps[position]) if other is buffer)
 
 
 def _is_element_by_element(kernel: Kernel, x: Variable, y: Variable) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 
 from transforms.backends.llvm.casts import cast
 from transforms.backends.llvm.loops import arrange
+from transforms.backends.llvm.nest import unit_indices
 from transforms.backends.llvm.operations import OPERATIONS
 from transforms.backends.llvm.steps import (
     FAILURE,
@@ -88,9 +89,9 @@ class _KernelWriter:
             self.arguments[FAILURE] = f"%a{len(self.arguments)}"
         self.offsets = {access: str(access.offset) for access in accesses(kernel)}
         self.registers = [writer.emit(f"alloca {register_type(x.dtype)}") for x in kernel.reductions]
-        first = 1 if kernel.split else 0
-        if kernel.split:
-            self.offsets = {access: self._advance(access, 0, "%unit") for access in self.offsets}
+        first = kernel.split
+        for axis, index in enumerate(unit_indices(writer, kernel.shape[:first])):
+            self.offsets = {access: self._advance(access, axis, index) for access in self.offsets}
         if self.revisits:
             outer = [i for i, reduced in enumerate(kernel.reduced) if not reduced and i >= first]
             self._nest(0, outer, self._clear)

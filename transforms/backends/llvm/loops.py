@@ -23,7 +23,7 @@ def arrange(kernel: Kernel) -> Kernel:
     The first loop of a split kernel stays as it is.
     """
     places = accesses(kernel)
-    first = 1 if kernel.split else 0
+    first = kernel.split
     axes = [axis for axis, length in enumerate(kernel.shape) if length != 1 and axis >= first]
     if not kernel.scatters:  # whose order is that of the loops
         axes.sort(key=lambda axis: -sum(min(abs(x.strides[axis]), _FAR) for x in places))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from transforms.backends.llvm.writer import PLAIN_LOOP, Writer
+from transforms.types import Shape
 
 
 class Nest:
@@ -84,3 +85,10 @@ class Nest:
             step = index if stride == 1 else self.writer.emit(f"mul nsw i64 {index}, {stride}")
             moved.append(step if offset == "0" else self.writer.emit(f"add nsw i64 {offset}, {step}"))
         return moved
+
+
+def unit_indices(writer: Writer, lengths: Shape) -> list[str]:
+    """Return the indices of the loops, two at most, that a unit is one index of."""
+    if len(lengths) < 2:
+        return ["%unit" for _ in lengths]
+    return [writer.emit(f"{operation} i64 %unit, {lengths[1]}") for operation in ("udiv", "urem")]

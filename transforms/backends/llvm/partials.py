@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from transforms.backends.llvm.bands import nanoseconds, split_accesses
+from transforms.backends.llvm.bands import nanoseconds
 from transforms.backends.llvm.steps import Access, Kernel, Load, Reduce, Step
+from transforms.backends.llvm.units import split_accesses
 from transforms.backends.llvm.views import contiguous_strides, whole
 from transforms.graph.ir import Variable
 from transforms.types import ArrayType

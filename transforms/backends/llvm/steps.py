@@ -129,7 +129,8 @@ class Kernel(NamedTuple):
         stores: what is written for each index.
         reductions: what is combined.
         scatters: what is combined at indices, in the order of the loops.
-        split: whether one call does one index of the first loop, over which no reduction runs.
+        split: of how many of the first loops, two at most, one call does one index; no reduction runs over
+            them.
         waits: what has to be there before, so that what takes room is not made long before it is of use.
     """
 
@@ -139,7 +140,7 @@ class Kernel(NamedTuple):
     stores: tuple[Store, ...]
     reductions: tuple[Reduce, ...]
     scatters: tuple[Scatter, ...] = ()
-    split: bool = False
+    split: int = 0
     waits: tuple[Wait, ...] = ()
 
 
@@ -158,8 +159,8 @@ class Contraction(NamedTuple):
         right: with a stride for each axis of stack and inner, and for the columns.
         out: with a stride for each axis of stack and rows, and for the columns.
         dtype: float32 or float64.
-        split: of which axes, "stack" or "rows", one call does one index of the first, which is outermost in
-            ``out``; of neither, if it is empty. Rows are then more than one axis.
+        split: of which axes, "stack", "rows" or "both", one call does one index of the first, which is
+            outermost in ``out``; of neither, if it is empty. Rows that are split are more than one axis.
     """
 
     stack: Shape
@@ -170,14 +171,14 @@ class Contraction(NamedTuple):
     right: Access
     out: Access
     dtype: DType
-    split: Literal["", "stack", "rows"] = ""
+    split: Literal["", "stack", "rows", "both"] = ""
 
     @property
     def outermost(self) -> int:
         """The outermost axis of ``out``: 0 for the first of the stack, or the number of the first of rows."""
         count = len(self.stack)
         if self.split:
-            return 0 if self.split == "stack" else count
+            return count if self.split == "rows" else 0
         return 0 if count and self.out.strides[0] >= self.out.strides[count] else count
 
     @property

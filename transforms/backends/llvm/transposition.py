@@ -49,12 +49,12 @@ def transposition_function(kernel: Kernel, processor: Processor) -> Function | N
 
 
 def _as_copy(kernel: Kernel) -> _Copy | None:
-    if len(kernel.values) != 1 or len(kernel.stores) != 1 or kernel.reductions:
+    if len(kernel.values) != 1 or len(kernel.stores) != 1 or kernel.reductions or kernel.split > 1:
         return None
     value, target = kernel.values[0], kernel.stores[0].access
     if not isinstance(value, Load) or value.access.buffer is target.buffer:
         return None
-    first = 1 if kernel.split else 0
+    first = kernel.split
     axes = [axis for axis in range(first, len(kernel.shape)) if kernel.shape[axis] > 1]
     source_axes = [axis for axis in axes if value.access.strides[axis] == 1]
     target_axes = [axis for axis in axes if target.strides[axis] == 1]

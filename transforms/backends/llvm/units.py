@@ -1,0 +1,173 @@
+"""How steps are divided into units, and what of a buffer each unit touches.
+
+A unit is one index of a step's first axis; or, where that takes more than fits the cache, one index of the
+first axis and one block of rows, as of the scores of a head.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from transforms.backends.llvm.steps import (
+    Access,
+    Contraction,
+    Gather,
+    Kernel,
+    Load,
+    accesses,
+)
+from transforms.graph.ir import Variable
+from transforms.types import Shape
+
+Splittable: TypeAlias = Kernel | Contraction
+
+
+def leading(step: Splittable) -> int:
+    """Return how many units a step can have at most."""
+    if isinstance(step, Contraction):
+        return (step.rows if step.splits_rows else step.stack)[0]
+    splits = 0 not in step.shape and step.shape and not step.reduced[0] and not step.scatters
+    return step.shape[0] if splits else 1
+
+
+def split_step(step: Splittable, units: int) -> Splittable:
+    """Return a step of which one call does one of so many units of its first axis."""
+    if leading(step) == 1:
+        return step
+    length = leading(step) // units
+    split = split_accesses(step, length)
+    if isinstance(split, Kernel):
+        return split._replace(
+            shape=(units, length, *split.shape[1:]), reduced=(False, *split.reduced), split=1
+        )
+    if split.splits_rows:
+        return split._replace(rows=(units, length, *split.rows[1:]), split="rows")
+    return split._replace(stack=(units, length, *split.stack[1:]), split="stack")
+
+
+def split_columns(step: Contraction, units: int) -> Contraction:
+    """Return a contraction of which one call does one of so many units of columns."""
+    width = step.columns // units
+
+    def along(access: Access, stride: int) -> Access:
+        return access._replace(strides=(stride, *access.strides))
+
+    return step._replace(
+        stack=(units,),
+        columns=width,
+        left=along(step.left, 0),
+        right=along(step.right, width),
+        out=along(step.out, width),
+        split="stack",
+    )
+
+
+def rows_of(step: Splittable, units: int) -> int:
+    """Return how many rows each index of a step's first axis has, if there are so many; 0 without rows."""
+    if isinstance(step, Contraction):
+        fits = step.stack[:1] == (units,) and not step.splits_rows and not step.is_empty
+        return step.rows[0] if fits else 0
+    fits = step.shape[:1] == (units,) and step.reduced[:2] == (False, False) and not step.scatters
+    return step.shape[1] if fits else 0
+
+
+def split_rows(step: Splittable, blocks: int) -> Splittable:
+    """Return a step of which one call does one of so many blocks of the rows of its first axis' indices."""
+    axis = len(step.stack) if isinstance(step, Contraction) else 1
+    lengths = step.rows if isinstance(step, Contraction) else step.shape[1:]
+    length = lengths[0] // blocks
+
+    def along(access: Access) -> Access:
+        stride = access.strides[axis]
+        return access._replace(
+            strides=(*access.strides[:axis], stride * length, stride, *access.strides[axis + 1 :])
+        )
+
+    if isinstance(step, Contraction):
+        rows = (blocks, length, *lengths[1:])
+        return step._replace(left=along(step.left), out=along(step.out), rows=rows, split="both")
+    shape, reduced = (step.shape[0], blocks, length, *lengths[1:]), (False, *step.reduced)
+    return _with_accesses(step, along)._replace(shape=shape, reduced=reduced, split=2)
+
+
+def split_accesses(step: Splittable, length: int) -> Splittable:
+    """Return a step whose accesses have two strides for the units: from part to part, and within one."""
+
+    def along(access: Access, axis: int = 0) -> Access:
+        stride = access.strides[axis]
+        both = (stride * length, stride)
+        return access._replace(strides=(*access.strides[:axis], *both, *access.strides[axis + 1 :]))
+
+    if isinstance(step, Contraction):
+        axis = step.outermost
+        right = step.right if step.splits_rows else along(step.right)
+        return step._replace(left=along(step.left, axis), right=right, out=along(step.out, axis))
+    return _with_accesses(step, along)
+
+
+def unit_parts(step: Splittable) -> Iterator[tuple[Variable, bool]]:
+    """Return for each access of a split step its buffer, and whether each unit has a part of that alone."""
+    axes = _unit_axes(step)
+    if isinstance(step, Kernel):
+        moved = {x.access for x in step.values if isinstance(x, Gather)}
+        for access in accesses(step):
+            yield access.buffer, access not in moved and _keeps_apart(access, step.shape, axes)
+        yield from ((wait.buffer, False) for wait in step.waits if wait.whole)
+        return
+    outer = (*step.stack, *step.rows)
+    yield step.left.buffer, _keeps_apart(step.left, (*outer, *step.inner), axes)
+    yield step.out.buffer, _keeps_apart(step.out, (*outer, step.columns), axes)
+    inner = (*step.stack, *step.inner, step.columns)
+    yield step.right.buffer, step.split == "stack" and _keeps_apart(step.right, inner, axes)
+
+
+def in_place(step: Splittable, local: tuple[Variable, ...]) -> Splittable:
+    """Return a split step whose accesses to local buffers do not move along the units."""
+    axes = _unit_axes(step)
+
+    def still(access: Access) -> Access:
+        if access.buffer not in local:
+            return access
+        strides = tuple(0 if axis in axes else x for axis, x in enumerate(access.strides))
+        return access._replace(strides=strides)
+
+    if isinstance(step, Contraction):
+        right = still(step.right) if step.split == "stack" else step.right
+        return step._replace(left=still(step.left), right=right, out=still(step.out))
+    return _with_accesses(step, still)
+
+
+def _unit_axes(step: Splittable) -> tuple[int, ...]:
+    """Return which axes of a split step, of a contraction those of its result, a unit is one index of."""
+    if isinstance(step, Kernel):
+        return tuple(range(step.split))
+    return {"": (), "stack": (0,), "rows": (len(step.stack),), "both": (0, len(step.stack))}[step.split]
+
+
+def _with_accesses(kernel: Kernel, change: Callable[[Access], Access]) -> Kernel:
+    return kernel._replace(
+        values=tuple(
+            x._replace(access=change(x.access)) if isinstance(x, (Load, Gather)) else x for x in kernel.values
+        ),
+        stores=tuple(x._replace(access=change(x.access)) for x in kernel.stores),
+        reductions=tuple(x._replace(access=change(x.access)) for x in kernel.reductions),
+        scatters=tuple(x._replace(access=change(x.access)) for x in kernel.scatters),
+    )
+
+
+def _keeps_apart(access: Access, loops: Shape, axes: tuple[int, ...]) -> bool:
+    """Say whether for each unit, an index of some loops, an access stays in that unit's part of the buffer."""
+    part = access.buffer.type.size
+    for axis in axes:  # the outer one first
+        part, rest = divmod(part, loops[axis])
+        if rest or not part or access.strides[axis] != part:
+            return False
+    if math.prod(loops[axis] for axis in axes) == 1:
+        return False
+    lengths = zip(loops, access.strides, strict=True)
+    inner = [(n - 1) * stride for k, (n, stride) in enumerate(lengths) if k not in axes]
+    low = access.offset + sum(x for x in inner if x < 0)
+    high = access.offset + sum(x for x in inner if x > 0)
+    return low >= 0 and high < part
