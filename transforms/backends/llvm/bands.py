@@ -26,6 +26,7 @@ from transforms.backends.llvm.steps import (
 )
 from transforms.backends.llvm.units import (
     Splittable,
+    has_units,
     in_place,
     leading,
     rows_of,
@@ -253,7 +254,11 @@ class _Forming:
         if isinstance(step, Contraction) and _column_units(step, self.threads) > 1:
             return False
         units = math.gcd(self.units, leading(step))
+        if units < min(self.units, _FEWEST_UNITS) and has_units(step, self.units):
+            units = self.units
         if units == 1 or units < min(self.units, _FEWEST_UNITS):
+            return False
+        if not all(has_units(x, units) for x in self.steps):
             return False
         written = set(writes(step))
         shared = {x for x in reads(step) if x in self.written} | {x for x in written if x in self.apart}
@@ -296,7 +301,11 @@ class _Forming:
         if sum(map(nanoseconds, self.steps)) < _WORTH_THREADS and size < _UNIT_BYTES:
             return 1
         wanted = min(max(size // _UNIT_BYTES, _FEWEST_UNITS), self.most)
-        divisors = [n for n in range(1, self.units + 1) if not self.units % n]
+        divisors = [
+            n
+            for n in range(1, self.units + 1)
+            if not self.units % n and all(has_units(step, n) for step in self.steps)
+        ]
         return next((n for n in divisors if n >= wanted), divisors[-1])
 
 
@@ -305,16 +314,16 @@ def _runs(steps: Sequence[Splittable], units: int) -> list[tuple[list[Splittable
     runs: list[tuple[list[Splittable], int]] = []
     for step in steps:
         rows = rows_of(step, units)
-        if runs and runs[-1][1] == rows and (not rows or _keeps_to_rows([*runs[-1][0], step], rows)):
+        if runs and runs[-1][1] == rows and (not rows or _keeps_to_rows([*runs[-1][0], step], units, rows)):
             runs[-1][0].append(step)
         else:
             runs.append(([step], rows))
     return runs
 
 
-def _keeps_to_rows(steps: Sequence[Splittable], rows: int) -> bool:
+def _keeps_to_rows(steps: Sequence[Splittable], units: int, rows: int) -> bool:
     """Say whether of what some steps make they read the same rows only."""
-    apart = _apart(split_rows(step, rows) for step in steps)
+    apart = _apart(split_rows(step, units, rows) for step in steps)
     return all(apart[x] for step in steps for x in writes(step))
 
 
@@ -323,11 +332,11 @@ def _in_blocks(steps: Sequence[Splittable], units: int, rows: int, parallel: boo
     most = rows // _UNIT_ROWS
     if most < 2 or len(steps) == 1:
         return Band(tuple(split_step(step, units) for step in steps), units, parallel)
-    apart = _apart(split_rows(step, rows) for step in steps)
+    apart = _apart(split_rows(step, units, rows) for step in steps)
     wanted = _bytes(x for x, keeps in apart.items() if keeps) // (units * _UNIT_BYTES)
     divisors = [n for n in range(1, most + 1) if not rows % n]
     blocks = next((n for n in divisors if n >= wanted), divisors[-1])
-    return Band(tuple(split_rows(step, blocks) for step in steps), units * blocks, parallel)
+    return Band(tuple(split_rows(step, units, blocks) for step in steps), units * blocks, parallel)
 
 
 def _take_less(bands: Sequence[Band], whole: Band, threads: int) -> bool:

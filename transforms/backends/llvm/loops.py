@@ -11,10 +11,21 @@ from transforms.types import Shape
 _FAR = 64
 
 
-def without_outer_ones(kernel: Kernel) -> Kernel:
-    """Return a kernel without those first loops that have one element, so that units are of the next."""
-    ones = next((axis for axis, length in enumerate(kernel.shape) if length != 1), len(kernel.shape))
-    return _with_loops(kernel, kernel.shape[ones:], range(ones, len(kernel.shape))) if ones else kernel
+def merge_outer(kernel: Kernel) -> Kernel:
+    """Return a kernel whose first loops are one, all but two at most, so that there are many units."""
+    if kernel.scatters:
+        return kernel
+    shape, kept = list(kernel.shape), list(range(len(kernel.shape)))
+    while shape and shape[0] == 1:
+        del shape[0], kept[0]
+    places = accesses(kernel)
+    while len(shape) > 3 and (shape[1] == 1 or _are_one(kernel, places, kept[0], kept[1])):
+        if shape[1] == 1:
+            del shape[1], kept[1]
+        else:
+            shape[:2] = [shape[0] * shape[1]]
+            del kept[0]
+    return kernel if len(shape) == len(kernel.shape) else _with_loops(kernel, tuple(shape), kept)
 
 
 def arrange(kernel: Kernel) -> Kernel:

@@ -88,7 +88,9 @@ class Nest:
 
 
 def unit_indices(writer: Writer, lengths: Shape) -> list[str]:
-    """Return the indices of the loops, two at most, that a unit is one index of."""
-    if len(lengths) < 2:
-        return ["%unit" for _ in lengths]
-    return [writer.emit(f"{operation} i64 %unit, {lengths[1]}") for operation in ("udiv", "urem")]
+    """Return the indices of the loops that a unit is one index of."""
+    rest, indices = "%unit", []
+    for length in lengths[:0:-1]:
+        indices.append(writer.emit(f"urem i64 {rest}, {length}"))
+        rest = writer.emit(f"udiv i64 {rest}, {length}")
+    return [rest, *reversed(indices)] if lengths else []

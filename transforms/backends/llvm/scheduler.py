@@ -17,7 +17,7 @@ from transforms.backends.llvm.bands import form_bands
 from transforms.backends.llvm.donation import can_hold_results, write_over
 from transforms.backends.llvm.group import Group
 from transforms.backends.llvm.layouts import without_copies
-from transforms.backends.llvm.loops import without_outer_ones
+from transforms.backends.llvm.loops import merge_outer
 from transforms.backends.llvm.native import native_form
 from transforms.backends.llvm.partials import in_stages
 from transforms.backends.llvm.steps import (
@@ -368,7 +368,7 @@ class Scheduler:
 
 
 def _finished(group: Group, stored: set[Variable], access: dict[Variable, Access]) -> Kernel:
-    return without_outer_ones(group.kernel(stored, access))
+    return merge_outer(group.kernel(stored, access))
 
 
 def _with_fills(steps: Sequence[Step], fills: dict[Variable, Kernel]) -> list[Step]:

@@ -129,8 +129,7 @@ class Kernel(NamedTuple):
         stores: what is written for each index.
         reductions: what is combined.
         scatters: what is combined at indices, in the order of the loops.
-        split: of how many of the first loops, two at most, one call does one index; no reduction runs over
-            them.
+        split: of how many of the first loops one call does one index; no reduction runs over them.
         waits: what has to be there before, so that what takes room is not made long before it is of use.
     """
 

@@ -6,7 +6,9 @@ first axis and one block of rows, as of the scores of a head.
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
@@ -32,10 +34,26 @@ def leading(step: Splittable) -> int:
     return step.shape[0] if splits else 1
 
 
+def has_units(step: Splittable, units: int) -> bool:
+    """Say whether a step can be divided into so many units, of its first axis or of each index of several."""
+    return not leading(step) % units or _outer(step, units) > 0
+
+
+def _outer(step: Splittable, units: int) -> int:
+    """Return of how many of a kernel's first loops so many units would be one index each; 0 if of none."""
+    if isinstance(step, Contraction) or step.scatters:
+        return 0
+    counts = itertools.accumulate(step.shape, operator.mul)
+    found = next((axis + 1 for axis, count in enumerate(counts) if count == units), 0)
+    return 0 if any(step.reduced[:found]) else found
+
+
 def split_step(step: Splittable, units: int) -> Splittable:
-    """Return a step of which one call does one of so many units of its first axis."""
+    """Return a step of which one call does one of so many units."""
     if leading(step) == 1:
         return step
+    if isinstance(step, Kernel) and leading(step) % units:
+        return step._replace(split=_outer(step, units))
     length = leading(step) // units
     split = split_accesses(step, length)
     if isinstance(split, Kernel):
@@ -69,15 +87,15 @@ def rows_of(step: Splittable, units: int) -> int:
     if isinstance(step, Contraction):
         fits = step.stack[:1] == (units,) and not step.splits_rows and not step.is_empty
         return step.rows[0] if fits else 0
-    fits = step.shape[:1] == (units,) and step.reduced[:2] == (False, False) and not step.scatters
-    return step.shape[1] if fits else 0
+    outer = _outer(step, units)
+    fits = 0 < outer < len(step.shape) and not step.reduced[outer]
+    return step.shape[outer] if fits else 0
 
 
-def split_rows(step: Splittable, blocks: int) -> Splittable:
-    """Return a step of which one call does one of so many blocks of the rows of its first axis' indices."""
-    axis = len(step.stack) if isinstance(step, Contraction) else 1
-    lengths = step.rows if isinstance(step, Contraction) else step.shape[1:]
-    length = lengths[0] // blocks
+def split_rows(step: Splittable, units: int, blocks: int) -> Splittable:
+    """Return a step of which one call does one of so many blocks of the rows of one of its units."""
+    axis = len(step.stack) if isinstance(step, Contraction) else _outer(step, units)
+    length = (step.rows[0] if isinstance(step, Contraction) else step.shape[axis]) // blocks
 
     def along(access: Access) -> Access:
         stride = access.strides[axis]
@@ -86,10 +104,11 @@ def split_rows(step: Splittable, blocks: int) -> Splittable:
         )
 
     if isinstance(step, Contraction):
-        rows = (blocks, length, *lengths[1:])
+        rows = (blocks, length, *step.rows[1:])
         return step._replace(left=along(step.left), out=along(step.out), rows=rows, split="both")
-    shape, reduced = (step.shape[0], blocks, length, *lengths[1:]), (False, *step.reduced)
-    return _with_accesses(step, along)._replace(shape=shape, reduced=reduced, split=2)
+    shape = (*step.shape[:axis], blocks, length, *step.shape[axis + 1 :])
+    reduced = (False, *step.reduced)
+    return _with_accesses(step, along)._replace(shape=shape, reduced=reduced, split=axis + 1)
 
 
 def split_accesses(step: Splittable, length: int) -> Splittable:
@@ -108,7 +127,7 @@ def split_accesses(step: Splittable, length: int) -> Splittable:
 
 
 def unit_parts(step: Splittable) -> Iterator[tuple[Variable, bool]]:
-    """Return for each access of a split step its buffer, and whether each unit has a part of that alone."""
+    """Return the buffer of each access of a split step, and whether each unit has a part of it alone."""
     axes = _unit_axes(step)
     if isinstance(step, Kernel):
         moved = {x.access for x in step.values if isinstance(x, Gather)}
@@ -140,7 +159,7 @@ def in_place(step: Splittable, local: tuple[Variable, ...]) -> Splittable:
 
 
 def _unit_axes(step: Splittable) -> tuple[int, ...]:
-    """Return which axes of a split step, of a contraction those of its result, a unit is one index of."""
+    """Return which axes of a split step, of a contraction's result, a unit is one index of."""
     if isinstance(step, Kernel):
         return tuple(range(step.split))
     return {"": (), "stack": (0,), "rows": (len(step.stack),), "both": (0, len(step.stack))}[step.split]
@@ -158,7 +177,7 @@ def _with_accesses(kernel: Kernel, change: Callable[[Access], Access]) -> Kernel
 
 
 def _keeps_apart(access: Access, loops: Shape, axes: tuple[int, ...]) -> bool:
-    """Say whether for each unit, an index of some loops, an access stays in that unit's part of the buffer."""
+    """Say whether for each unit, an index of some loops, an access stays in a part of its own."""
     part = access.buffer.type.size
     for axis in axes:  # the outer one first
         part, rest = divmod(part, loops[axis])
