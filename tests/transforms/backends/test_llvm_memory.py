@@ -345,7 +345,7 @@ def test_buffers_of_a_unit_share_room():
     schedule = make_schedule(optimize(stage(chain)(x)))
     bands = [step for step in schedule.steps if isinstance(step, Band)]
     unit = x.nbytes // max(step.units for step in bands)
-    assert max(len(step.local) for step in bands) > 12
+    assert max(len(step.local) for step in bands) >= 12
     assert plan_memory(schedule, 1).size <= 4 * unit
     np.testing.assert_allclose(jit(chain)(x), chain(x), rtol=1e-4, atol=1e-5)
 

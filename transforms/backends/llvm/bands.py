@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from transforms.backends.llvm.contraction import tile_axis
 from transforms.backends.llvm.layouts import in_source_order
+from transforms.backends.llvm.overwriting import write_in_place
 from transforms.backends.llvm.steps import (
     Apply,
     Band,
@@ -65,10 +66,10 @@ def form_bands(steps: Sequence[Step], returned: set[Variable], threads: int) -> 
     The number of threads decides how much is divided, and never what is computed.
     """
     queue = _Queue(steps, returned)
+    del steps
     formed: list[Step] = []
     while queue.waiting:
-        first = queue.next()
-        step = steps[first]
+        first, step = queue.next()
         columns = _column_units(step, threads) if isinstance(step, Contraction) else 1
         if columns > 1 and isinstance(step, Contraction):
             formed.append(Band((split_columns(step, columns),), columns, parallel=True))
@@ -79,7 +80,7 @@ def form_bands(steps: Sequence[Step], returned: set[Variable], threads: int) -> 
             formed += band.finish()
         else:
             formed.append(step)
-    return _with_local_buffers(formed, returned)
+    return _with_local_buffers(write_in_place(formed, returned), returned)
 
 
 class _Queue:
@@ -90,10 +91,9 @@ class _Queue:
     it is read.
 
     Attributes:
-        steps: all of them.
         read, written: for each step the buffers.
         after: for each step those that must come before.
-        waiting: the steps that are left.
+        waiting: the steps that are left, by their numbers.
         is_small: for each step whether it takes next to no time and room.
         small: which of those that are left do.
         left: how many of these read a buffer.
@@ -101,11 +101,10 @@ class _Queue:
     """
 
     def __init__(self, steps: Sequence[Step], returned: set[Variable]) -> None:
-        self.steps = steps
         self.read = [frozenset(reads(step)) for step in steps]
         self.written = [frozenset(writes(step)) for step in steps]
         self.after = _dependencies(self.read, self.written)
-        self.waiting = dict.fromkeys(range(len(steps)))
+        self.waiting = dict(enumerate(steps))
         self.is_small = [self._is_small(index, returned) for index in self.waiting]
         self.small = {index for index in self.waiting if self.is_small[index]}
         self.done: set[int] = set()
@@ -115,24 +114,23 @@ class _Queue:
     def _is_small(self, index: int, returned: set[Variable]) -> bool:
         """Say whether a step is done at once; what may take the room of an input is not."""
         written = self.written[index]
-        is_native = isinstance(self.steps[index], (Kernel, Contraction))
+        is_native = isinstance(self.waiting[index], (Kernel, Contraction))
         if not is_native or not self.read[index] or not written.isdisjoint(returned):
             return False
-        return _bytes(written) <= _SMALL and nanoseconds(self.steps[index]) <= _AT_ONCE
+        return _bytes(written) <= _SMALL and nanoseconds(self.waiting[index]) <= _AT_ONCE
 
-    def next(self) -> int:
+    def next(self) -> tuple[int, Step]:
         """Take the next step: a small one that is ready, so that no band has to stop for it."""
         ready = (index for index in self.small if self.after[index] <= self.done)
         first: int = min(ready, default=next(iter(self.waiting)))
-        self._take(first)
-        return first
+        return first, self._take(first)
 
     def extend(self, band: _Forming) -> None:
         """Add to a band what can join it."""
         passed: int | None = None  # the first step that was left out
         fills: dict[int, Splittable] = {}  # what reads nothing, and comes along with its reader
         for index in tuple(itertools.islice(self.waiting, _WINDOW)):
-            step = self.steps[index]
+            step = self.waiting[index]
             if isinstance(step, (Kernel, Contraction)):
                 if passed is not None and not self.read[index]:
                     fills[index] = step
@@ -157,12 +155,13 @@ class _Queue:
         ending = _bytes(x for x in self.read[index] if x in self.stored and self.left[x] == 1)
         return _bytes(x for x in self.written[index] if x in self.stored) <= ending
 
-    def _take(self, index: int) -> None:
-        del self.waiting[index]
+    def _take(self, index: int) -> Step:
+        step = self.waiting.pop(index)
         self.small.discard(index)
         self.done.add(index)
         for x in self.read[index]:
             self.left[x] -= 1
+        return step
 
 
 def _with_local_buffers(steps: list[Step], returned: set[Variable]) -> tuple[Step, ...]:
@@ -171,16 +170,13 @@ def _with_local_buffers(steps: list[Step], returned: set[Variable]) -> tuple[Ste
     for index, step in enumerate(steps):
         for buffer in (*reads(step), *writes(step)):
             touched.setdefault(buffer, set()).add(index)
-    finished: list[Step] = []
-    for step in steps:
+    for index, step in enumerate(steps):
         if isinstance(step, Band) and step.units > 1:
             apart = _apart(step.steps)
             written = dict.fromkeys(writes(step))
             local = tuple(x for x in written if x not in returned and len(touched[x]) == 1 and apart[x])
-            finished.append(step._replace(local=local, steps=tuple(in_place(x, local) for x in step.steps)))
-        else:
-            finished.append(step)
-    return tuple(finished)
+            steps[index] = step._replace(local=local, steps=tuple(in_place(x, local) for x in step.steps))
+    return tuple(steps)
 
 
 def _apart(steps: Iterable[Splittable]) -> dict[Variable, bool]:

@@ -137,7 +137,7 @@ def _come_in_turn(band: Band, reader: int, x: Variable, writer: int, y: Variable
     """Say whether a step of a band reads all elements of x before a step writes y in their places."""
     step = band.steps[reader]
     if reader == writer:
-        return isinstance(step, Kernel) and _is_element_by_element(step, x, y)
+        return isinstance(step, Kernel) and is_element_by_element(step, x, y)
     return reader < writer and _keeps_apart(band, reader, x) and _keeps_apart(band, writer, y)
 
 
@@ -146,7 +146,7 @@ def _keeps_apart(band: Band, position: int, buffer: Variable) -> bool:
     return all(apart for other, apart in unit_parts(band.steps[position]) if other is buffer)
 
 
-def _is_element_by_element(kernel: Kernel, x: Variable, y: Variable) -> bool:
+def is_element_by_element(kernel: Kernel, x: Variable, y: Variable) -> bool:
     """Say whether a kernel writes each element of y once, and before that reads of x only the same one."""
     combined = [*(z.access for z in kernel.reductions), *(z.access for z in kernel.scatters)]
     stores = [z.access for z in kernel.stores if z.access.buffer is y]
@@ -183,13 +183,17 @@ def _renamed(step: Step, names: dict[Variable, Variable]) -> Step:
     if names.keys().isdisjoint((*reads(step), *writes(step))):
         return step
     if isinstance(step, Band):
-        return step._replace(steps=tuple(_renamed_part(part, names) for part in step.steps))
+        return step._replace(steps=tuple(renamed_part(part, names) for part in step.steps))
     assert isinstance(step, Repeat)
     carried, outputs = (tuple(names.get(x, x) for x in group) for group in (step.carried, step.outputs))
     return step._replace(carried=carried, outputs=outputs)
 
 
-def _renamed_part(step: Kernel | Contraction, names: dict[Variable, Variable]) -> Kernel | Contraction:
+def renamed_part(step: Kernel | Contraction, names: dict[Variable, Variable]) -> Kernel | Contraction:
+    """Return a step with other names for buffers."""
+    if names.keys().isdisjoint((*reads(step), *writes(step))):
+        return step
+
     def named(access: Access) -> Access:
         return access._replace(buffer=names.get(access.buffer, access.buffer))
 

@@ -104,13 +104,25 @@ class Scheduler:
         for equation in self.graph.equations:
             self.equation(equation)
         outputs = tuple(self.output(x) for x in self.graph.outputs)
-        access = {x: whole(x).access for x in self.made}
-        steps = [_finished(x, self.stored, access) if isinstance(x, Group) else x for x in self.steps]
-        fills = {x: _finished(group, self.stored, access) for x, group in self.fills.items()}
-        divided = in_stages(without_copies(_with_fills(steps, fills), self.returned))
-        bands = form_bands(divided, self.returned, get_threads())
+        # What is made of them takes as much memory as the steps do: so nothing here has a name.
+        bands = form_bands(
+            in_stages(without_copies(self._finished(), self.returned)), self.returned, get_threads()
+        )
         schedule = Schedule(self.graph.inputs, tuple(self.constants), bands, outputs)
         return write_over(schedule, self.donated) if self.donated else schedule
+
+    def _finished(self) -> list[Step]:
+        """Return the steps, and forget them."""
+        access = {x: whole(x).access for x in self.made}
+
+        def finished(group: Group) -> Kernel:
+            return merge_outer(group.kernel(self.stored, access))
+
+        steps = [finished(x) if isinstance(x, Group) else x for x in self.steps]
+        fills = {x: finished(group) for x, group in self.fills.items()}
+        self.steps.clear()
+        self.groups.clear()
+        return _with_fills(steps, fills)
 
     def equation(self, equation: Equation) -> None:
         """Add an equation: by its primitive's rule, as an element of a group, or as a call of NumPy."""
@@ -365,10 +377,6 @@ class Scheduler:
         self.stored.update(x.access.buffer for x in operands if isinstance(x, Region))
         attributes = {key: _with_native_programs(value) for key, value in equation.attributes.items()}
         self.append(HostCall(equation._replace(attributes=attributes), operands), equation.results)
-
-
-def _finished(group: Group, stored: set[Variable], access: dict[Variable, Access]) -> Kernel:
-    return merge_outer(group.kernel(stored, access))
 
 
 def _with_fills(steps: Sequence[Step], fills: dict[Variable, Kernel]) -> list[Step]:

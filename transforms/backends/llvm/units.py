@@ -10,7 +10,7 @@ import itertools
 import math
 import operator
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from transforms.backends.llvm.steps import (
     Access,
@@ -19,6 +19,8 @@ from transforms.backends.llvm.steps import (
     Kernel,
     Load,
     accesses,
+    reads,
+    writes,
 )
 from transforms.graph.ir import Variable
 from transforms.types import Shape
@@ -144,6 +146,8 @@ def unit_parts(step: Splittable) -> Iterator[tuple[Variable, bool]]:
 
 def in_place(step: Splittable, local: tuple[Variable, ...]) -> Splittable:
     """Return a split step whose accesses to local buffers do not move along the units."""
+    if set(local).isdisjoint((*reads(step), *writes(step))):
+        return step
     axes = _unit_axes(step)
 
     def still(access: Access) -> Access:
@@ -166,13 +170,15 @@ def _unit_axes(step: Splittable) -> tuple[int, ...]:
 
 
 def _with_accesses(kernel: Kernel, change: Callable[[Access], Access]) -> Kernel:
+    def changed(x: Any) -> Any:
+        access = change(x.access)
+        return x if access is x.access else x._replace(access=access)
+
     return kernel._replace(
-        values=tuple(
-            x._replace(access=change(x.access)) if isinstance(x, (Load, Gather)) else x for x in kernel.values
-        ),
-        stores=tuple(x._replace(access=change(x.access)) for x in kernel.stores),
-        reductions=tuple(x._replace(access=change(x.access)) for x in kernel.reductions),
-        scatters=tuple(x._replace(access=change(x.access)) for x in kernel.scatters),
+        values=tuple(changed(x) if isinstance(x, (Load, Gather)) else x for x in kernel.values),
+        stores=tuple(map(changed, kernel.stores)),
+        reductions=tuple(map(changed, kernel.reductions)),
+        scatters=tuple(map(changed, kernel.scatters)),
     )
 
 
