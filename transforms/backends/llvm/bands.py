@@ -80,7 +80,8 @@ def form_bands(steps: Sequence[Step], returned: set[Variable], threads: int) -> 
             formed += band.finish()
         else:
             formed.append(step)
-    return _with_local_buffers(write_in_place(formed, returned), returned)
+    write_in_place(formed, returned)
+    return _with_local_buffers(formed, returned)
 
 
 class _Queue:

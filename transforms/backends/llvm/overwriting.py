@@ -13,21 +13,18 @@ from transforms.backends.llvm.steps import Band, Kernel, Step, reads, writes
 from transforms.graph.ir import Variable
 
 
-def write_in_place(steps: Sequence[Step], returned: set[Variable]) -> list[Step]:
-    """Return steps of which those in bands write over their operands where they can."""
+def write_in_place(steps: list[Step], returned: set[Variable]) -> None:
+    """Replace bands in a list of steps by such as write over their operands where they can."""
     touched: dict[Variable, set[int]] = {}
     for index, step in enumerate(steps):
         for x in (*reads(step), *writes(step)):
             touched.setdefault(x, set()).add(index)
-    finished: list[Step] = []
-    for step in steps:
+    for index, step in enumerate(steps):
         if isinstance(step, Band) and step.units > 1:
             own = {x for x in writes(step) if len(touched[x]) == 1 and x not in returned}
             names = _names(step, own)
             if names:
-                step = step._replace(steps=tuple(renamed_part(part, names) for part in step.steps))
-        finished.append(step)
-    return finished
+                steps[index] = step._replace(steps=tuple(renamed_part(part, names) for part in step.steps))
 
 
 def _names(band: Band, own: set[Variable]) -> dict[Variable, Variable]:
