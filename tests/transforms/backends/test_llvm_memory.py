@@ -394,3 +394,30 @@ def test_scores_are_made_block_by_block(shape):
     of_numpy = grad(lambda *args: np.sum(attention(*args) ** 2), (0, 1, 2))(q, k, v, mask, bias)
     for ours, theirs in zip(gradients, of_numpy, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_a_chain_of_kernels_writes_over_one_buffer():
+    """A product, a softmax and a normalization, of which each step reads what the one before has made."""
+    x, w = real(2048, 64), real(64, 256) / 8
+
+    def chain(x):
+        return normalized(softmax(x @ w), -1, 1.5, 0.5) @ w.T
+
+    schedule = make_schedule(optimize(stage(chain)(x)))
+    (band,) = (step for step in schedule.steps if isinstance(step, Band))
+    unit = len(x) // band.units
+    assert plan_memory(schedule, 1).size < 1.5 * unit * 256 * F32.itemsize
+    np.testing.assert_allclose(jit(chain)(x), chain(x), rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_read_again_is_not_written_over():
+    x, w = real(1024, 64), real(64, 64) / 8
+
+    def again(x):
+        y = np.tanh(x @ w)
+        z = np.exp(y) @ w
+        u = np.tanh(z) + y
+        return (u @ w) * y, np.sum(u, axis=1), z[:, ::-1] * u, np.max(z)
+
+    for ours, theirs in zip(jit(again)(x), again(x), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
