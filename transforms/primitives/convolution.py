@@ -4,7 +4,8 @@ It is a bilinear map whose two derivatives are convolutions again, so one primit
 
 - the input's cotangent convolves the output's, dilated by the strides, with the mirrored kernel;
 - the kernel's cotangent convolves the input with the output's cotangent, dilated by the strides, where
-  examples and channels have changed places: the sum runs over the examples.
+  examples and channels have changed places: the sum runs over the examples. With groups the examples are one
+  more spatial axis instead, of which there is one window, because the channels of all groups lie between them.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def _evaluate(x: Array, kernel: Array, geometry: Geometry) -> Array:
         (places,) = offsets(window, geometry.dilation, geometry.strides, counts)
         rows = x[(slice(None), *places)].reshape((-1, inner))
         return (rows @ kernel.reshape((inner, outer))).reshape(out_shape)
-    if inner == 1 and outer == geometry.groups:
+    if inner == 1 and outer == geometry.groups and math.prod(window) <= math.prod(counts):
         return _depthwise(x, kernel, geometry, counts)
     return _by_columns(x, kernel, geometry, counts).reshape(out_shape)
 
@@ -188,18 +189,25 @@ def _pull_kernel(cotangent: Array, _out: None, x: Array, kernel_type: ArrayType,
         )
     )
     across = Geometry(geometry.dilation, padding, geometry.strides, geometry.input_dilation, geometry.groups)
-    channels_first = _examples_as_channels(x, geometry.groups)
-    kernel_bar = _convolve(channels_first, np.moveaxis(cotangent, 0, -2), across)
-    return np.moveaxis(kernel_bar, 0, -2)
+    if geometry.groups == 1:
+        kernel_bar = _convolve(x.swapaxes(0, -1), np.moveaxis(cotangent, 0, -2), across)
+        return np.moveaxis(kernel_bar, 0, -2)
+    kernel_bar = _convolve(
+        _channels_as_examples(x, geometry.groups), cotangent[..., None, :], _with_axis(across)
+    )
+    return np.moveaxis(kernel_bar[:, 0], 0, -2)
 
 
-def _examples_as_channels(x: Array, groups: int) -> Array:
-    """Return ``[channels of a group, *spatial, groups * examples]``."""
-    examples, *spatial, channels = x.shape
-    split = x.reshape((examples, *spatial, groups, channels // groups))
-    rank = len(spatial)
-    order = (rank + 2, *range(1, rank + 1), rank + 1, 0)
-    return split.transpose(order).reshape((channels // groups, *spatial, groups * examples))
+def _channels_as_examples(x: Array, groups: int) -> Array:
+    """Return ``[channels of a group, examples, *spatial, groups]``."""
+    split = x.reshape((*x.shape[:-1], groups, x.shape[-1] // groups))
+    return np.moveaxis(split, -1, 0)
+
+
+def _with_axis(geometry: Geometry) -> Geometry:
+    """Return a geometry with one more axis before the others, of which the window is all."""
+    strides, padding, dilation, input_dilation, groups = geometry
+    return Geometry((1, *strides), ((0, 0), *padding), (1, *dilation), (1, *input_dilation), groups)
 
 
 # --- batching

@@ -10,6 +10,7 @@ import numpy as np
 from transforms.backends.llvm.casts import cast
 from transforms.backends.llvm.loops import arrange
 from transforms.backends.llvm.nest import unit_indices
+from transforms.backends.llvm.neighbours import side_by_side
 from transforms.backends.llvm.operations import OPERATIONS
 from transforms.backends.llvm.steps import (
     FAILURE,
@@ -55,7 +56,7 @@ class Function(NamedTuple):
 
 def kernel_function(kernel: Kernel) -> Function:
     """Write the function of a kernel."""
-    return _KernelWriter(arrange(kernel)).write()
+    return _KernelWriter(side_by_side(arrange(kernel))).write()
 
 
 class _KernelWriter:

@@ -14,7 +14,7 @@ from transforms.backends.llvm.steps import Access, Kernel, Load, Reduce, Step
 from transforms.backends.llvm.units import split_accesses
 from transforms.backends.llvm.views import contiguous_strides, whole
 from transforms.graph.ir import Variable
-from transforms.types import ArrayType
+from transforms.types import ArrayType, Shape
 
 # A reduction that takes less than so many nanoseconds stays whole.
 _WORTH = 8_000.0
@@ -35,32 +35,41 @@ def _stages(kernel: Kernel) -> list[Step]:
         return [kernel]
     split = split_accesses(kernel, kernel.shape[0] // parts)
     assert isinstance(split, Kernel)
-    buffers = {
-        x.access.buffer: Variable(ArrayType((parts, *x.access.buffer.type.shape), x.dtype))
-        for x in kernel.reductions
-    }
+    kept = _kept(kernel)
+    shape = (parts, *(kernel.shape[axis] for axis in kept))
+    buffers = [Variable(ArrayType(shape, x.dtype)) for x in kernel.reductions]
 
-    def partial(reduction: Reduce) -> Reduce:
-        size = reduction.access.buffer.type.size
-        strides = (size, *reduction.access.strides[1:])
-        return reduction._replace(access=Access(buffers[reduction.access.buffer], 0, strides))
+    def partial(reduction: Reduce, buffer: Variable) -> Reduce:
+        first, *others = contiguous_strides(shape)
+        strides = [0] * len(kernel.shape)
+        for axis, stride in zip(kept, others, strict=True):
+            strides[axis] = stride
+        return reduction._replace(access=Access(buffer, 0, (first, *strides)))
 
     first = split._replace(
         shape=(parts, kernel.shape[0] // parts, *kernel.shape[1:]),
         reduced=(False, *kernel.reduced),
-        reductions=tuple(map(partial, split.reductions)),
+        reductions=tuple(map(partial, split.reductions, buffers)),
     )
-    return [first, *(_combination(x, buffers[x.access.buffer], parts) for x in kernel.reductions)]
+    return [first, _combination(kernel, buffers, shape)]
 
 
-def _combination(reduction: Reduce, buffer: Variable, parts: int) -> Kernel:
-    """Return the kernel that reduces the parts of a result."""
-    result = reduction.access.buffer
-    shape = (parts, *result.type.shape)
-    load = Load(whole(buffer).access, reduction.dtype)
-    target = Access(result, 0, (0, *contiguous_strides(result.type.shape)))
-    combined = Reduce(reduction.operation, 0, target, reduction.dtype)
-    return Kernel(shape, (True, *(False for _ in shape[1:])), (load,), (), (combined,))
+def _kept(kernel: Kernel) -> list[int]:
+    """Return the axes that reductions do not run over."""
+    return [axis for axis, reduced in enumerate(kernel.reduced) if not reduced]
+
+
+def _combination(kernel: Kernel, buffers: list[Variable], shape: Shape) -> Kernel:
+    """Return the kernel that reduces the parts of results."""
+    kept = _kept(kernel)
+
+    def combined(value: int, reduction: Reduce) -> Reduce:
+        strides = (0, *(reduction.access.strides[axis] for axis in kept))
+        return reduction._replace(value=value, access=reduction.access._replace(strides=strides))
+
+    loads = tuple(Load(whole(x).access, x.type.dtype) for x in buffers)
+    reductions = tuple(combined(i, x) for i, x in enumerate(kernel.reductions))
+    return Kernel(shape, (True, *(False for _ in kept)), loads, (), reductions)
 
 
 def _count(kernel: Kernel) -> int:
@@ -73,9 +82,7 @@ def _count(kernel: Kernel) -> int:
         or nanoseconds(kernel) < _WORTH
     ):
         return 1
-    length = kernel.shape[0]
+    length, elements = kernel.shape[0], math.prod(kernel.shape)
     parts = next((n for n in range(min(_PARTS, length), 3, -1) if not length % n), 1)
-    size = max(x.access.buffer.type.size for x in kernel.reductions)
-    elements = math.prod(kernel.shape)
-    whole_results = all(x.access.offset == 0 for x in kernel.reductions)
-    return parts if whole_results and parts * size * 4 <= elements else 1
+    size = math.prod(kernel.shape[axis] for axis in _kept(kernel))
+    return parts if parts * size * 4 <= elements else 1

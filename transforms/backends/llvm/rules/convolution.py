@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from transforms.backends.llvm.products import CONTRACTED, window_contraction
-from transforms.backends.llvm.rules import phases, winograd
+from transforms.backends.llvm.rules import depthwise, phases, winograd
 from transforms.backends.llvm.rules.padding import spread_out
 from transforms.backends.llvm.rules.products import contract
 from transforms.backends.llvm.scheduler import Scheduler, rule
-from transforms.backends.llvm.steps import Access, Region, Wait
-from transforms.backends.llvm.views import contiguous_strides, whole
-from transforms.graph.ir import Equation, Variable
+from transforms.backends.llvm.steps import Region, Wait
+from transforms.backends.llvm.views import whole
+from transforms.graph.ir import Equation
 from transforms.primitives.convolution import Geometry
 
 
@@ -29,7 +29,7 @@ def convolution(scheduler: Scheduler, equation: Equation) -> bool:
         scheduler.stored.add(result)
         return True
     if phases.skips_holes(x.shape, kernel.shape, geometry):
-        phases.convolve(scheduler, x, kernel, geometry, result)
+        phases.convolve(scheduler, x, kernel, geometry, result, _add)
         return True
     if winograd.saves_products(kernel.shape, geometry, result):
         if kernel.shape[:2] == (3, 3):
@@ -39,28 +39,15 @@ def convolution(scheduler: Scheduler, equation: Equation) -> bool:
         return True
     waits = [Wait(x.access.buffer), Wait(kernel.access.buffer)]
     x = spread_out(scheduler, x, 1, geometry.padding, geometry.input_dilation, 0, waits=waits)
-    if kernel.shape[-2] == 1 and geometry.groups > 1 and kernel.shape[-1] == geometry.groups:
-        _depthwise(scheduler, x, kernel, geometry, result)
-        return True
-    if kernel.access.strides[-1] != 1 and kernel.shape[-1] > 1:
-        kernel = scheduler.copy(kernel)
-    contract(scheduler, window_contraction(x, kernel, geometry, whole(result)))
+    _add(scheduler, x, kernel, geometry, whole(result))
     return True
 
 
-def _depthwise(scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry, result: Variable) -> None:
-    """Convolve each channel by itself: a sum over the window for each element of the result."""
-    examples, *counts, features = result.type.shape
-    window = kernel.shape[:-2]
-    shape = (examples, *counts, features, *window)
-    x_examples, *x_spatial, x_channel = x.access.strides
-    *k_window, _, k_feature = kernel.access.strides
-    steps = [stride * n for stride, n in zip(x_spatial, geometry.strides, strict=True)]
-    holes = [stride * n for stride, n in zip(x_spatial, geometry.dilation, strict=True)]
-    still = (0,) * (1 + len(counts))
-    operands = [
-        Region(x.access._replace(strides=(x_examples, *steps, x_channel, *holes)), shape),
-        Region(kernel.access._replace(strides=(*still, k_feature, *k_window)), shape),
-    ]
-    out = Access(result, 0, (*contiguous_strides(result.type.shape), *(0 for _ in window)))
-    scheduler.sum_of_products(operands, out, len(window))
+def _add(scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry, out: Region) -> None:
+    """Add the sums over windows of an input that has its padding and its holes."""
+    if depthwise.is_depthwise(kernel.shape, geometry.groups):
+        depthwise.convolve(scheduler, x, kernel, geometry, out)
+        return
+    if kernel.access.strides[-1] != 1 and kernel.shape[-1] > 1:
+        kernel = scheduler.copy(kernel)
+    contract(scheduler, window_contraction(x, kernel, geometry, out))

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeAlias
 
-from transforms.backends.llvm.products import window_contraction
+from transforms.backends.llvm.rules.depthwise import is_depthwise
 from transforms.backends.llvm.rules.padding import spread_out
 from transforms.backends.llvm.scheduler import Scheduler
 from transforms.backends.llvm.steps import Region, Wait
@@ -21,6 +21,9 @@ from transforms.graph.ir import Variable
 from transforms.primitives.convolution import Geometry
 from transforms.primitives.slicing import BasicIndex, Slice, full_slice
 from transforms.types import Shape
+
+Add: TypeAlias = Callable[[Scheduler, Region, Region, Geometry, Region], None]
+"""Adds a convolution, of an input that has its padding, with a kernel in a geometry, to a region."""
 
 _MOST = 9  # each is a step of its own
 
@@ -48,11 +51,14 @@ def skips_holes(x: Shape, window: Shape, geometry: Geometry) -> bool:
     """Say whether a convolution goes by phases."""
     holes = math.prod(geometry.input_dilation)
     plain = {*geometry.strides, *geometry.dilation} == {1}
-    return plain and 1 < holes <= _MOST and window[-1] > geometry.groups and 0 not in x
+    fills_vectors = window[-1] > geometry.groups or is_depthwise(window, geometry.groups)
+    return plain and 1 < holes <= _MOST and fills_vectors and 0 not in x
 
 
-def convolve(scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry, result: Variable) -> None:
-    """Add a convolution with holes between the input's elements, phase by phase."""
+def convolve(
+    scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry, result: Variable, add: Add
+) -> None:
+    """Add a convolution with holes between the input's elements, phase by phase, each by ``add``."""
     if kernel.access.strides[-1] != 1:
         kernel = scheduler.copy(kernel)
     counts = result.type.shape[1:-1]
@@ -77,7 +83,7 @@ def convolve(scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry
         moved = sum(first * stride for first, stride in zip(firsts, padded.access.strides[1:], strict=False))
         begun = padded._replace(access=padded.access._replace(offset=padded.access.offset + moved))
         taps = _part(kernel, 0, [phase.taps for phase in phases])
-        scheduler.contract(window_contraction(begun, taps, geometry, target))
+        add(scheduler, begun, taps, geometry, target)
 
 
 def _phases(count: int, window: int, low: int, step: int) -> Iterator[_Phase]:
