@@ -4,8 +4,8 @@ It is a bilinear map whose two derivatives are convolutions again, so one primit
 
 - the input's cotangent convolves the output's, dilated by the strides, with the mirrored kernel;
 - the kernel's cotangent convolves the input with the output's cotangent, dilated by the strides, where
-  examples and channels have changed places: the sum runs over the examples. With groups the examples are one
-  more spatial axis instead, of which there is one window, because the channels of all groups lie between them.
+  examples and channels have changed places: the sum runs over the examples. With groups, whose channels lie
+  between the examples, these are one more spatial axis instead, of which there is one window.
 """
 
 from __future__ import annotations

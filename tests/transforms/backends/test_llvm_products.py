@@ -2,10 +2,11 @@
 
 import functools
 
+import jax
 import numpy as np
 import pytest
 
-from transforms import at, conv, jit, scan, tree, value_and_grad, vjp
+from transforms import at, conv, get_threads, grad, jit, scan, set_threads, tree, value_and_grad, vjp
 from transforms.backends.llvm.memory import plan_memory
 from transforms.backends.llvm.rules.tiles import transforms
 from transforms.backends.llvm.schedule import make_schedule
@@ -98,6 +99,87 @@ def test_inputs_derivatives_by_phases(window, strides, padding):
         return vjp(lambda x: conv(x, k, strides=strides, padding=padding), x)[1](c)
 
     check(pulled, x, kernel, real(*conv(x, kernel, strides=strides, padding=padding).shape))
+
+
+# Windows and numbers of sums that are written out and that are not; rows that neighbours divide and that none
+# do; channels that fill vectors and that do not.
+DEPTHWISE = {
+    "three by three": ((4, 12, 12, 16), (3, 3), {"padding": "SAME"}),
+    "strided": ((8, 9, 14, 24), (3, 3), {"padding": "SAME", "strides": 2}),
+    "strided, even": ((5, 12, 16, 8), (3, 3), {"padding": ((1, 1), (1, 1)), "strides": (2, 1)}),
+    "dilated": ((2, 11, 17, 17), (3, 3), {"padding": "SAME", "dilation": 2}),
+    "five by five": ((3, 10, 8, 9), (5, 5), {"padding": "SAME"}),
+    "seven by seven": ((2, 14, 14, 32), (7, 7), {"padding": "SAME"}),
+    "nine by nine": ((2, 12, 13, 8), (9, 9), {"padding": "SAME"}),
+    "all of an image": ((4, 6, 6, 16), (6, 6), {}),
+    "one row": ((64, 1, 40, 32), (1, 4), {"padding": "SAME"}),
+    "one example": ((1, 56, 56, 32), (3, 3), {"padding": "SAME"}),
+    "spread": ((2, 6, 7, 12), (3, 3), {"padding": "SAME", "input_dilation": (2, 3)}),
+    "along a line": ((4, 50, 16), (4,), {"padding": "SAME", "strides": 3}),
+}
+
+
+@pytest.mark.parametrize("name", DEPTHWISE)
+def test_depthwise_convolutions_and_their_derivatives(name):
+    shape, window, options = DEPTHWISE[name]
+    convolve = functools.partial(conv, groups=shape[-1], **options)
+    x, kernel = real(*shape), real(*window, 1, shape[-1])
+
+    def activated(x, kernel):
+        return np.tanh(convolve(x, kernel))
+
+    check(lambda *args: activated(*args), x, kernel)
+    cotangent = real(*convolve(x, kernel).shape)
+    check(lambda x, k, c: vjp(activated, x, k)[1](c), x, kernel, cotangent)
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_derivatives_of_grouped_convolutions_are_those_of_jax(multiplier):
+    x, kernel = real(4, 10, 12, 16), real(3, 3, 4, 16 * multiplier)
+    cotangent = real(4, 5, 6, 16 * multiplier)
+
+    def in_jax(x, kernel):
+        return jax.lax.conv_general_dilated(
+            x, kernel, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"), feature_group_count=4
+        )
+
+    expected = jax.vjp(in_jax, x, kernel)[1](cotangent)
+    convolve = functools.partial(conv, padding="SAME", strides=2, groups=4)
+    pulled = jit(lambda x, k, c: vjp(convolve, x, k)[1](c), backend="llvm")(x, kernel, cotangent)
+    for got, exact in zip(pulled, expected, strict=True):
+        np.testing.assert_allclose(got, exact, rtol=0, atol=2e-4)
+
+
+def test_what_is_not_finite_stays_in_its_channel_and_its_windows():
+    x, kernel = real(2, 12, 12, 16), real(3, 3, 1, 16)
+    x[0, 4, 5, 3], x[1, 0, 0, 7] = np.nan, np.inf
+
+    def convolve(x, kernel):
+        return conv(x, kernel, padding="SAME", groups=16)
+
+    def pulled(x, kernel, cotangent):
+        return vjp(convolve, x, kernel)[1](cotangent)[1]
+
+    for f, args in ((convolve, (x, kernel)), (pulled, (x, kernel, real(2, 12, 12, 16)))):
+        got, expected = jit(f, backend="llvm")(*args), f(*args)
+        assert np.isnan(expected).any()
+        assert np.isinf(expected).any()
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_depthwise_convolutions_do_not_depend_on_the_number_of_threads():
+    x, kernel = real(8, 28, 28, 32), real(3, 3, 1, 32)
+    gradient = grad(lambda x, k: np.sum(conv(x, k, padding="SAME", groups=32) ** 2), (0, 1))
+    before = get_threads()
+    results = []
+    try:
+        for threads in (1, 2):
+            set_threads(threads)
+            results.append(jit(gradient, backend="llvm")(x, kernel))
+    finally:
+        set_threads(before)
+    for one, two in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def by_winograd(x, kernel, cotangent):

@@ -1,12 +1,12 @@
-"""Several indices of a loop at once, where they read the same elements: windows that overlap, sums in memory.
+"""Several indices of a loop at once, where they read the same elements: windows that overlap.
 
-The innermost loop fills vectors, so that a register holds adjacent elements of one index of the loop around it.
-What its neighbours read as well would be read anew for each of them.
+The innermost loop fills vectors, so that a register holds adjacent elements of one index of the loop around
+it. What its neighbours read as well would be read anew for each of them.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 from transforms.backends.llvm.group import Group
 from transforms.backends.llvm.operations import OPERATIONS
@@ -15,27 +15,28 @@ from transforms.backends.llvm.steps import Access, Apply, Kernel, Load, Number, 
 # So many indices are taken at once at most.
 _MOST = 8
 # As long as that makes no more values.
-_VALUES = 1024
+_VALUES = 1600
 # An innermost loop that fills vectors.
 _LONG = 8
-# With fewer reads and writes than this there is little to save.
-_FEWEST = 8
 
 
 def side_by_side(kernel: Kernel) -> Kernel:
     """Return a kernel, whose loops are arranged, that takes some indices of the last loop but one at once.
 
-    It does so only if that halves what it reads and writes.
+    It does so only if neighbours overlap in what they read, and if that halves what is read and written. To
+    share factors, or sums that are in memory, saves no time.
     """
     axis = len(kernel.shape) - 2
     if axis < kernel.split or kernel.shape[-1] < _LONG or kernel.reduced[-1] or not _is_plain(kernel):
         return kernel
-    most = min(_MOST, _VALUES // max(len(kernel.values), 1))
-    counts = [n for n in range(2, most + 1) if not kernel.shape[axis] % n]
-    if not counts or _moves(kernel) < _FEWEST:
+    loads = [x.access for x in kernel.values if isinstance(x, Load)]
+    if not _overlap([x for x in loads if x.strides[axis]], axis):
         return kernel
-    best = min((_Copies(kernel, axis, n).kernel() for n in counts), key=_moves_each)
-    return best if 2 * _moves_each(best) <= _moves_each(kernel) else kernel
+    most = min(_MOST, _VALUES // len(kernel.values))
+    counts = [n for n in range(1, most + 1) if not kernel.shape[axis] % n]
+    moves = {n: _moves(kernel, loads, axis, n) / n for n in counts}
+    best = min(counts, key=moves.__getitem__)
+    return _Copies(kernel, axis, best).kernel() if 2 * moves[best] <= moves[1] else kernel
 
 
 def _is_plain(kernel: Kernel) -> bool:
@@ -44,14 +45,21 @@ def _is_plain(kernel: Kernel) -> bool:
     return known and not kernel.scatters and all(x.operation in OPERATIONS for x in kernel.reductions)
 
 
-def _moves(kernel: Kernel) -> int:
-    """Return how many vectors the innermost loop reads and writes; sums are read and written."""
-    loads = sum(isinstance(x, Load) for x in kernel.values)
-    return loads + len(kernel.stores) + 2 * len(kernel.reductions)
+def _overlap(loads: Sequence[Access], axis: int) -> bool:
+    """Say whether an index of an axis reads what its neighbour does."""
+    return not set(loads).isdisjoint(_moved(x, axis, 1) for x in loads)
 
 
-def _moves_each(kernel: Kernel) -> float:
-    return _moves(kernel) * math.prod(kernel.shape)
+def _moves(kernel: Kernel, loads: Sequence[Access], axis: int, count: int) -> int:
+    """Return how many vectors are read and written for so many neighbours; sums are read and written."""
+    read = {_moved(x, axis, k) for x in loads for k in range(count)}
+    sums = 1 if kernel.reduced[axis] else count
+    return len(read) + len(kernel.stores) * count + 2 * len(kernel.reductions) * sums
+
+
+def _moved(access: Access, axis: int, steps: int) -> Access:
+    """Return an access that begins some steps of an axis further on."""
+    return access._replace(offset=access.offset + steps * access.strides[axis])
 
 
 class _Copies:
@@ -108,7 +116,6 @@ class _Copies:
         return [reduction._replace(value=total)]
 
     def _moved(self, access: Access, k: int) -> Access:
-        stride = access.strides[self.axis]
         strides = list(access.strides)
-        strides[self.axis] = stride * self.count
-        return access._replace(offset=access.offset + k * stride, strides=tuple(strides))
+        strides[self.axis] *= self.count
+        return _moved(access, self.axis, k)._replace(strides=tuple(strides))

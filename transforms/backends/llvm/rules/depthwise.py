@@ -1,8 +1,7 @@
-"""Convolutions of each channel by itself, in loops along the channels, whose innermost work is written out.
+"""Convolutions of each channel by itself, in loops along the channels, with what is short written out.
 
-Of a convolution that is the window: the products of an element stay in a register until they are added up. Of a
-kernel's derivative, which sums over all of an image, it is the few results: each element that is read serves all
-of them.
+Of a convolution that is the window, whose products are added up in a register. Of a kernel's derivative,
+whose window is the whole image, it is the few results: each element that is read serves all of them.
 """
 
 from __future__ import annotations
@@ -97,7 +96,7 @@ def _sum(
     loops: Sequence[int],
     places: Iterable[dict[int, int]],
 ) -> int:
-    """Return the value, in a group with loops over some axes, of the sum of products at indices of the others."""
+    """Return the value, in a group with loops over some axes, of the sum of products at the others."""
     group, dtype = scheduler.groups[index], products.out.buffer.type.dtype
     total: int | None = None
     for place in places:
