@@ -14,8 +14,14 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from transforms.backends.llvm.mathematics.arithmetic import FLOAT32, FLOAT64, Arithmetic, Pair
-from transforms.backends.llvm.mathematics.exponential import exp_of_rest, reduced, scaled
-from transforms.backends.llvm.mathematics.fitting import fitted, pi, power_series
+from transforms.backends.llvm.mathematics.exponential import (
+    exp_of_rest,
+    offset_of_fraction,
+    reduced,
+    scaled,
+    scaled_fraction,
+)
+from transforms.backends.llvm.mathematics.fitting import fitted, fitted_quotient, pi, power_series
 from transforms.backends.llvm.mathematics.logarithm import log_of_positive
 from transforms.backends.llvm.steps import DType
 from transforms.backends.llvm.writer import Writer
@@ -128,9 +134,30 @@ def erf(writer: Writer, dtype: DType, x: str) -> str:
     return a.with_sign(a.at_most(a.where(small, a.multiply(out, magnitude), out), 1.0), x)
 
 
+_TAIL_DEGREE, _TAIL_CENTRE, _TAIL_LAST = 4, 3.0, 14.6  # from the last on the tail of float32 is 0
+
+
+def _scaled_tail(x: Decimal) -> Decimal:
+    """Return ``exp(x**2 / 2) ndtr(-x)`` of a number that is not negative."""
+    return _scaled_complement(x / Decimal(2).sqrt()) / 2
+
+
+def _tail(a: Arithmetic, x: str) -> str:
+    """Return ``ndtr(-x)`` of a number that is not negative, in float32."""
+    fit = fitted_quotient(_scaled_tail, _TAIL_CENTRE, _TAIL_LAST, _TAIL_DEGREE)
+    above = a.polynomial(x, fit.above)
+    ratio = a.divide(above, a.fma(a.polynomial(x, fit.line), above, a.polynomial(x, fit.rest)))
+    exponent = a.product(x, a.multiply(x, -0.5))
+    bits, rest = reduced(a, exponent.high, offset_of_fraction(a))
+    return scaled_fraction(a, exp_of_rest(a, a.add(rest, exponent.low), ratio), bits)
+
+
 def ndtr(writer: Writer, dtype: DType, x: str) -> str:
-    """Return ``erfc(-x / sqrt(2)) / 2``, of which the exponent is exact."""
+    """Return ``erfc(-x / sqrt(2)) / 2``, of which the exponent is exact, or 1 less it."""
     a = Arithmetic(writer, dtype)
+    if dtype == FLOAT32:
+        out = _tail(a, a.at_most(a.magnitude(x), _TAIL_LAST))
+        return a.where(a.test("ogt", x, 0.0), a.subtract(1.0, out), out)
     magnitude = a.at_most(a.magnitude(x), _LAST[dtype] * math.sqrt(2.0))
     high, low = a.product(magnitude, magnitude)
     scaled_argument = a.multiply(magnitude, math.sqrt(0.5))

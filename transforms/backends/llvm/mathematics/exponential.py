@@ -70,6 +70,19 @@ def scaled(a: Arithmetic, x: str, bits: str) -> str:
     return a.multiply(a.multiply(x, a.power_of_two(half)), a.power_of_two(other))
 
 
+_LIFT = 64  # keeps numbers normal until they have all their digits
+
+
+def offset_of_fraction(a: Arithmetic) -> int:
+    """Return what `scaled_fraction` needs as the offset of `reduced`."""
+    return a.bias + _LIFT
+
+
+def scaled_fraction(a: Arithmetic, x: str, bits: str) -> str:
+    """Return ``x * 2**n``, where ``n`` is at most 0, ``x`` near 1, and the result may be denormal."""
+    return a.multiply(a.multiply(x, a.power_of_two(bits)), 2.0**-_LIFT)
+
+
 def exp_of_clamped(a: Arithmetic, x: str) -> str:
     """Return the exponential where its exponent is at most a little beyond those of numbers."""
     bits, rest = reduced(a, x, 2 * a.bias)
