@@ -1,8 +1,10 @@
 """The error function, its complement and inverses, and the normal distribution.
 
-Source: M. M. Shepherd and J. G. Laframboise, Chebyshev approximation of (1 + 2x) exp(x^2) erfc x (1981), for
-the argument of the complement's polynomial; M. B. Giles, Approximating the erfinv function (2012), for that
-of the inverses.
+What falls like an exponential is one times a quotient, which is smooth from 0 on and needs no other form near
+0. Its argument is the one that is given: errors of a sum or a quotient would tell where it is steep.
+
+Source: W. J. Cody, Rational Chebyshev Approximations for the Error Function (1969), for the quotients;
+M. B. Giles, Approximating the erfinv function (2012), for the argument of the inverses' polynomials.
 """
 
 from __future__ import annotations
@@ -10,15 +12,15 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from typing import NamedTuple
 
 from transforms.backends.llvm.mathematics.arithmetic import FLOAT32, FLOAT64, Arithmetic, Pair
 from transforms.backends.llvm.mathematics.exponential import (
     exp_of_rest,
     offset_of_fraction,
     reduced,
-    scaled,
     scaled_fraction,
 )
 from transforms.backends.llvm.mathematics.fitting import fitted, fitted_quotient, pi, power_series
@@ -54,57 +56,49 @@ def _scaled_complement(x: Decimal) -> Decimal:
     return 1 / ((x + fraction) * pi().sqrt())
 
 
-# --- the error function and its complement
-
-_CENTRE = 2.0  # where the argument of the ratio is 0
-_NEAR = 0.5  # below this the complement is 1 minus the error function
-_LAST = {FLOAT32: 10.3, FLOAT64: 27.4}  # from here on the complement is 0
+# --- the error function, its complement and the normal distribution
 
 
-def _complement_ratio(t: Decimal) -> Decimal:
-    """Return ``(x + centre) exp(x**2) erfc(x)`` with ``t = (x - centre) / (x + centre)``."""
-    x = Decimal(_CENTRE) * (1 + t) / (1 - t)
-    return (x + Decimal(_CENTRE)) * _scaled_complement(x)
+class _Falling(NamedTuple):
+    """What falls like ``exp(-x**2)``, or its root, for positive numbers.
+
+    Attributes:
+        scaled: the function divided by the exponential.
+        last: from here on it is 0.
+        degree, centre: of the quotient that ``scaled`` is near.
+    """
+
+    scaled: Callable[[Decimal], Decimal]
+    last: float
+    degree: int
+    centre: float
 
 
-_COMPLEMENT_DEGREE = {FLOAT32: 8, FLOAT64: 22}
-_NEAR_DEGREE = {FLOAT32: 4, FLOAT64: 9}
+def _of_positive(a: Arithmetic, x: str, exponent: Pair, function: _Falling) -> str:
+    """Return a function that falls, given the exponent, of a number that is not beyond the last."""
+    fit = fitted_quotient(function.scaled, function.centre, function.last, function.degree)
+    above = a.polynomial(x, fit.above)
+    ratio = a.divide(above, a.fma(a.polynomial(x, fit.line), above, a.polynomial(x, fit.rest)))
+    bits, rest = reduced(a, exponent.high, offset_of_fraction(a))
+    return scaled_fraction(a, exp_of_rest(a, a.add(rest, exponent.low), ratio), bits)
 
 
-def _complement(a: Arithmetic, x: str, square: Pair) -> str:
-    """Return ``exp(x**2 - square) erfc(x)`` where ``x`` is not small and the difference is."""
-    below = a.add(x, _CENTRE)
-    inverse = a.divide(1.0, below)
-    # Where x is small the ratio is steep, and the rounding errors of sum and quotient would tell.
-    lost = a.subtract(x, a.subtract(below, _CENTRE))
-    correction = a.multiply(inverse, a.fma(a.negative(below), inverse, a.fma(a.negative(lost), inverse, 1.0)))
-    t = a.fma(correction, -2.0 * _CENTRE, a.fma(inverse, -2.0 * _CENTRE, 1.0))
-    inverse = a.add(inverse, correction)
-    low, high = ((end - _CENTRE) / (end + _CENTRE) for end in (_NEAR, _LAST[a.dtype]))
-    ratio = a.polynomial(t, fitted(_complement_ratio, low, high, _COMPLEMENT_DEGREE[a.dtype]))
-    bits, rest = reduced(a, a.negative(square.high), 2 * a.bias)
-    out = exp_of_rest(a, a.subtract(rest, square.low), a.multiply(ratio, inverse))
-    return scaled(a, out, bits)
+_COMPLEMENT = {
+    FLOAT32: _Falling(_scaled_complement, 10.3, 4, 2.0),
+    FLOAT64: _Falling(_scaled_complement, 27.4, 10, 3.0),
+}
 
 
-def _erf_of_small(a: Arithmetic, x: str) -> str:
-    return a.multiply(
-        x, a.polynomial(a.multiply(x, x), fitted(_erf_ratio, 0.0, _NEAR**2, _NEAR_DEGREE[a.dtype]))
-    )
-
-
-def _erfc_of_large(a: Arithmetic, magnitude: str) -> str:
-    x = a.at_most(magnitude, _LAST[a.dtype])
-    return _complement(a, x, a.product(x, x))
+def _erfc_of_positive(a: Arithmetic, x: str) -> str:
+    x = a.at_most(x, _COMPLEMENT[a.dtype].last)
+    return _of_positive(a, x, a.product(x, a.negative(x)), _COMPLEMENT[a.dtype])
 
 
 def erfc(writer: Writer, dtype: DType, x: str) -> str:
-    """Return 1 less the error function near 0, and beyond the complement of ``|x|``, or 2 less it."""
+    """Return the complement of ``|x|``, or 2 less it."""
     a = Arithmetic(writer, dtype)
-    magnitude = a.magnitude(x)
-    out = _erfc_of_large(a, magnitude)
-    out = a.where(a.test("olt", x, 0.0), a.subtract(2.0, out), out)
-    return a.where(a.test("olt", magnitude, _NEAR), a.subtract(1.0, _erf_of_small(a, x)), out)
+    out = _erfc_of_positive(a, a.magnitude(x))
+    return a.where(a.test("olt", x, 0.0), a.subtract(2.0, out), out)
 
 
 _ERF_SPLIT, _ERF_END = 1.2, 3.92  # from the end on the error function of float32 is 1
@@ -121,7 +115,7 @@ def erf(writer: Writer, dtype: DType, x: str) -> str:
     magnitude = a.magnitude(x)
     if dtype == FLOAT64:
         near = a.multiply(magnitude, a.polynomial(a.multiply(x, x), fitted(_erf_ratio, 0.0, 1.0, 13)))
-        far = a.subtract(1.0, _erfc_of_large(a, magnitude))
+        far = a.subtract(1.0, _erfc_of_positive(a, magnitude))
         return a.with_sign(a.where(a.test("olt", magnitude, 1.0), near, far), x)
     magnitude = a.at_most(magnitude, _ERF_END)
     small = a.test("olt", magnitude, _ERF_SPLIT)
@@ -134,38 +128,21 @@ def erf(writer: Writer, dtype: DType, x: str) -> str:
     return a.with_sign(a.at_most(a.where(small, a.multiply(out, magnitude), out), 1.0), x)
 
 
-_TAIL_DEGREE, _TAIL_CENTRE, _TAIL_LAST = 4, 3.0, 14.6  # from the last on the tail of float32 is 0
-
-
 def _scaled_tail(x: Decimal) -> Decimal:
-    """Return ``exp(x**2 / 2) ndtr(-x)`` of a number that is not negative."""
+    """Return ``exp(x**2 / 2) ndtr(-x)`` of a positive number."""
     return _scaled_complement(x / Decimal(2).sqrt()) / 2
 
 
-def _tail(a: Arithmetic, x: str) -> str:
-    """Return ``ndtr(-x)`` of a number that is not negative, in float32."""
-    fit = fitted_quotient(_scaled_tail, _TAIL_CENTRE, _TAIL_LAST, _TAIL_DEGREE)
-    above = a.polynomial(x, fit.above)
-    ratio = a.divide(above, a.fma(a.polynomial(x, fit.line), above, a.polynomial(x, fit.rest)))
-    exponent = a.product(x, a.multiply(x, -0.5))
-    bits, rest = reduced(a, exponent.high, offset_of_fraction(a))
-    return scaled_fraction(a, exp_of_rest(a, a.add(rest, exponent.low), ratio), bits)
+_TAIL = {FLOAT32: _Falling(_scaled_tail, 14.6, 4, 3.0), FLOAT64: _Falling(_scaled_tail, 38.8, 10, 3.0)}
 
 
 def ndtr(writer: Writer, dtype: DType, x: str) -> str:
-    """Return ``erfc(-x / sqrt(2)) / 2``, of which the exponent is exact, or 1 less it."""
+    """Return the tail beyond ``|x|``, or 1 less it."""
     a = Arithmetic(writer, dtype)
-    if dtype == FLOAT32:
-        out = _tail(a, a.at_most(a.magnitude(x), _TAIL_LAST))
-        return a.where(a.test("ogt", x, 0.0), a.subtract(1.0, out), out)
-    magnitude = a.at_most(a.magnitude(x), _LAST[dtype] * math.sqrt(2.0))
-    high, low = a.product(magnitude, magnitude)
-    scaled_argument = a.multiply(magnitude, math.sqrt(0.5))
-    square = Pair(a.multiply(high, 0.5), a.multiply(low, 0.5))
-    out = a.multiply(_complement(a, scaled_argument, square), 0.5)
-    out = a.where(a.test("ogt", x, 0.0), a.subtract(1.0, out), out)
-    near = a.fma(_erf_of_small(a, a.multiply(x, math.sqrt(0.5))), 0.5, 0.5)
-    return a.where(a.test("olt", scaled_argument, _NEAR), near, out)
+    magnitude = a.at_most(a.magnitude(x), _TAIL[dtype].last)
+    exponent = a.product(magnitude, a.multiply(magnitude, -0.5))
+    out = _of_positive(a, magnitude, exponent, _TAIL[dtype])
+    return a.where(a.test("ogt", x, 0.0), a.subtract(1.0, out), out)
 
 
 # --- inverses: x times a function of w = -log(1 - x**2), or of its root
