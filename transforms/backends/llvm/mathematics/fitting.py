@@ -97,7 +97,7 @@ def fitted_quotient(
 
 def _solved(rows: list[list[Decimal]]) -> list[Decimal]:
     """Return the solution of linear equations, each the coefficients and then the right side."""
-    rows, done = list(rows), []
+    done: list[list[Decimal]] = []
     while rows:
         column = len(done)
         pivot = max(rows, key=lambda row: abs(row[column]))
