@@ -102,8 +102,8 @@ def test_inputs_derivatives_by_phases(window, strides, padding):
 
 
 # Windows and numbers of sums that are written out and that are not; rows that neighbours divide and that none
-# do; channels that fill vectors and that do not.
-DEPTHWISE = {
+# do; channels that fill vectors and that do not; groups that are small and that are not.
+GROUPS = {
     "three by three": ((4, 12, 12, 16), (3, 3), {"padding": "SAME"}),
     "strided": ((8, 9, 14, 24), (3, 3), {"padding": "SAME", "strides": 2}),
     "strided, even": ((5, 12, 16, 8), (3, 3), {"padding": ((1, 1), (1, 1)), "strides": (2, 1)}),
@@ -116,14 +116,23 @@ DEPTHWISE = {
     "one example": ((1, 56, 56, 32), (3, 3), {"padding": "SAME"}),
     "spread": ((2, 6, 7, 12), (3, 3), {"padding": "SAME", "input_dilation": (2, 3)}),
     "along a line": ((4, 50, 16), (4,), {"padding": "SAME", "strides": 3}),
+    "two features each": ((4, 8, 12, 16), (3, 3, 1, 32), {"padding": "SAME", "groups": 16}),
+    "two channels each": ((5, 9, 7, 34), (3, 3, 2, 17), {"padding": "SAME", "groups": 17}),
+    "four of each": ((4, 10, 8, 64), (3, 3, 4, 64), {"padding": "SAME", "groups": 16}),
+    "three and four, strided": ((2, 8, 9, 24), (3, 3, 3, 32), {"padding": "SAME", "strides": 2, "groups": 8}),
+    "a large window": ((2, 8, 9, 32), (5, 5, 4, 32), {"padding": "SAME", "groups": 8}),
+    "large groups": ((2, 8, 8, 48), (3, 3, 6, 40), {"padding": "SAME", "groups": 8}),
+    "few features each": ((2, 8, 8, 64), (3, 3, 8, 16), {"padding": "SAME", "groups": 8}),
 }
 
 
-@pytest.mark.parametrize("name", DEPTHWISE)
-def test_depthwise_convolutions_and_their_derivatives(name):
-    shape, window, options = DEPTHWISE[name]
-    convolve = functools.partial(conv, groups=shape[-1], **options)
-    x, kernel = real(*shape), real(*window, 1, shape[-1])
+@pytest.mark.parametrize("name", GROUPS)
+def test_convolutions_in_groups_and_their_derivatives(name):
+    shape, kernel_shape, options = GROUPS[name]
+    if "groups" not in options:  # each channel by itself
+        kernel_shape, options = (*kernel_shape, 1, shape[-1]), {**options, "groups": shape[-1]}
+    convolve = functools.partial(conv, **options)
+    x, kernel = real(*shape), real(*kernel_shape)
 
     def activated(x, kernel):
         return np.tanh(convolve(x, kernel))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from transforms.backends.llvm.products import CONTRACTED, window_contraction
-from transforms.backends.llvm.rules import depthwise, phases, winograd
+from transforms.backends.llvm.rules import groups, phases, winograd
 from transforms.backends.llvm.rules.padding import spread_out
 from transforms.backends.llvm.rules.products import contract
 from transforms.backends.llvm.scheduler import Scheduler, rule
@@ -45,8 +45,9 @@ def convolution(scheduler: Scheduler, equation: Equation) -> bool:
 
 def _add(scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry, out: Region) -> None:
     """Add the sums over windows of an input that has its padding and its holes."""
-    if depthwise.is_depthwise(kernel.shape, geometry.groups):
-        depthwise.convolve(scheduler, x, kernel, geometry, out)
+    if groups.are_small(kernel.shape, geometry.groups) and groups.convolve(
+        scheduler, x, kernel, geometry, out
+    ):
         return
     if kernel.access.strides[-1] != 1 and kernel.shape[-1] > 1:
         kernel = scheduler.copy(kernel)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias
 
-from transforms.backends.llvm.rules.depthwise import is_depthwise
+from transforms.backends.llvm.rules.groups import are_small
 from transforms.backends.llvm.rules.padding import spread_out
 from transforms.backends.llvm.scheduler import Scheduler
 from transforms.backends.llvm.steps import Region, Wait
@@ -51,7 +51,7 @@ def skips_holes(x: Shape, window: Shape, geometry: Geometry) -> bool:
     """Say whether a convolution goes by phases."""
     holes = math.prod(geometry.input_dilation)
     plain = {*geometry.strides, *geometry.dilation} == {1}
-    fills_vectors = window[-1] > geometry.groups or is_depthwise(window, geometry.groups)
+    fills_vectors = window[-1] > geometry.groups or are_small(window, geometry.groups)
     return plain and 1 < holes <= _MOST and fills_vectors and 0 not in x
 
 
