@@ -9,8 +9,8 @@ import numpy as np
 
 from transforms.backends.llvm.casts import cast
 from transforms.backends.llvm.loops import arrange
-from transforms.backends.llvm.nest import unit_indices
 from transforms.backends.llvm.neighbours import side_by_side
+from transforms.backends.llvm.nest import unit_indices
 from transforms.backends.llvm.operations import OPERATIONS
 from transforms.backends.llvm.steps import (
     FAILURE,

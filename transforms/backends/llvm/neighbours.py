@@ -32,7 +32,7 @@ def side_by_side(kernel: Kernel) -> Kernel:
     loads = [x.access for x in kernel.values if isinstance(x, Load)]
     if not _overlap([x for x in loads if x.strides[axis]], axis):
         return kernel
-    most = min(_MOST, _VALUES // len(kernel.values))
+    most = max(min(_MOST, _VALUES // len(kernel.values)), 1)
     counts = [n for n in range(1, most + 1) if not kernel.shape[axis] % n]
     moves = {n: _moves(kernel, loads, axis, n) / n for n in counts}
     best = min(counts, key=moves.__getitem__)
