@@ -51,7 +51,10 @@ def _stages(kernel: Kernel) -> list[Step]:
         reduced=(False, *kernel.reduced),
         reductions=tuple(map(partial, split.reductions, buffers)),
     )
-    return [first, _combination(kernel, buffers, shape)]
+    results: dict[Variable, list[tuple[Reduce, Variable]]] = {}
+    for reduction, buffer in zip(kernel.reductions, buffers, strict=True):
+        results.setdefault(reduction.access.buffer, []).append((reduction, buffer))
+    return [first, *(_combination(made, kept, shape) for made in results.values())]
 
 
 def _kept(kernel: Kernel) -> list[int]:
@@ -59,16 +62,15 @@ def _kept(kernel: Kernel) -> list[int]:
     return [axis for axis, reduced in enumerate(kernel.reduced) if not reduced]
 
 
-def _combination(kernel: Kernel, buffers: list[Variable], shape: Shape) -> Kernel:
-    """Return the kernel that reduces the parts of results."""
-    kept = _kept(kernel)
+def _combination(parts: list[tuple[Reduce, Variable]], kept: list[int], shape: Shape) -> Kernel:
+    """Return the kernel that reduces the parts of a result."""
 
     def combined(value: int, reduction: Reduce) -> Reduce:
         strides = (0, *(reduction.access.strides[axis] for axis in kept))
         return reduction._replace(value=value, access=reduction.access._replace(strides=strides))
 
-    loads = tuple(Load(whole(x).access, x.type.dtype) for x in buffers)
-    reductions = tuple(combined(i, x) for i, x in enumerate(kernel.reductions))
+    loads = tuple(Load(whole(buffer).access, buffer.type.dtype) for _, buffer in parts)
+    reductions = tuple(combined(i, reduction) for i, (reduction, _) in enumerate(parts))
     return Kernel(shape, (True, *(False for _ in kept)), loads, (), reductions)
 
 
