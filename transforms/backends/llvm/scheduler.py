@@ -275,6 +275,12 @@ class Scheduler:
         self.store(index, value, target)
         return index
 
+    def element_of(self, region: Region, result: Variable) -> None:
+        """Make a variable of a region: a loop over its elements, which others may join."""
+        index = self.group(region.shape, [region])
+        self.groups[index].results[result] = self.read(index, region, result.type.dtype)
+        self.assign(result, index)
+
     def store(self, index: int, value: int, target: Region) -> None:
         """Store a value of a group to a region that is all of a variable, in whatever order."""
         buffer = target.access.buffer

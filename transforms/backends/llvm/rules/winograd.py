@@ -14,6 +14,7 @@ Source: A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from transforms.backends.llvm.steps import Access, Contraction, DType, Region, W
 from transforms.backends.llvm.views import contiguous_strides, whole
 from transforms.graph.ir import Variable
 from transforms.primitives.convolution import Geometry
+from transforms.primitives.window_geometry import Padding
 from transforms.types import ArrayType, Shape
 
 _PLACES = SIDE * SIDE
@@ -43,35 +45,67 @@ _SUMMED = 64
 _FEWEST_PARTS = 4
 # Elements of a line of the cache.
 _GAP = 16
+# To transform a tile of one channel, or back, takes as long as so many products; a kernel's window as so many.
+_TRANSFORM, _TRANSFORM_KERNEL = 500, 1000
+_UNPADDED = ((0, 0), (0, 0))
 
 
 class _Images(NamedTuple):
-    """Images as tiles.
+    """Images as tiles, the last of which may reach beyond the images' ends.
 
     Attributes:
-        parts: of the examples.
+        parts: of the examples, or of the rows of tiles of a single image.
         each: examples of a part.
-        across: tiles from top to bottom of an image.
+        across: tiles from top to bottom of an image, or of the part of one.
         along: tiles from side to side.
+        single: whether there is but one image.
     """
 
     parts: int
     each: int
     across: int
     along: int
+    single: bool
+
+    @property
+    def loops(self) -> Shape:
+        """Lengths of the loops over all tiles."""
+        return self[:4]
 
     @property
     def tiles(self) -> int:
         """How many tiles a part has."""
         return self.each * self.across * self.along
 
+    @property
+    def divisible(self) -> int:
+        """How many examples, or rows of tiles, could each be a part."""
+        return self.across if self.single else self.each
+
+    @property
+    def height(self) -> int:
+        """How many rows the tiles of an image cover."""
+        return 4 * self.across * (self.parts if self.single else 1)
+
+    @property
+    def width(self) -> int:
+        """How many columns the tiles of an image cover."""
+        return 4 * self.along
+
     def divided(self, parts: int) -> _Images:
-        """Return the same images in so many parts."""
-        return self._replace(parts=parts, each=self.parts * self.each // parts)
+        """Return the same images, of which all are one part, in so many parts."""
+        if self.single:
+            return self._replace(parts=parts, across=self.across // parts)
+        return self._replace(parts=parts, each=self.each // parts)
+
+    def strides(self, by_example: int, by_row: int, by_column: int) -> tuple[int, ...]:
+        """Return the strides of the loops over all tiles."""
+        by_part = 4 * self.across * by_row if self.single else self.each * by_example
+        return by_part, by_example, 4 * by_row, 4 * by_column
 
 
 def _images(examples: int, height: int, width: int) -> _Images:
-    return _Images(1, examples, height // 4, width // 4)
+    return _Images(1, examples, -(-height // 4), -(-width // 4), examples == 1)
 
 
 class _Transformed(NamedTuple):
@@ -117,30 +151,36 @@ def _transformed(parts: int, rows: int, columns: int, dtype: DType) -> _Transfor
 
 
 def saves_products(window: Shape, geometry: Geometry, result: Variable) -> bool:
-    """Say whether a window, or the result for one, is three by three on whole tiles, with enough channels."""
+    """Say whether a window, or the result for one, is three by three, and transforms save time."""
     if len(window) != 4 or {*geometry.strides, *geometry.dilation, geometry.groups} != {1}:
         return False
-    examples, height, width, features = result.type.shape
+    if result.type.dtype != np.float32:
+        return False
     if window[:2] == (3, 3):
-        tiled, channels = (height, width), window[2]
+        (examples, *tiled, features), channels = result.type.shape, window[2]
+    elif result.type.shape[1:3] == (3, 3):
+        (*tiled, examples, features), channels = window, result.type.shape[0]
     else:
-        tiled, channels = window[:2], examples
-        if (height, width) != (3, 3):
-            return False
-    is_worth_it = result.type.dtype == np.float32 and min(channels, features) >= _FEWEST
-    return is_worth_it and not any(n % 4 for n in tiled)
+        return False
+    if min(channels, features) < _FEWEST:
+        return False
+    tiles = _images(examples, *tiled).tiles
+    # For each channel and feature, in products.
+    transforming = _TRANSFORM * (tiles / channels + tiles / features) + _TRANSFORM_KERNEL
+    return _PLACES * tiles + transforming < 9 * examples * math.prod(tiled)
 
 
 # --- results, and the inputs' derivatives
 
 
 def convolve(scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry, result: Variable) -> None:
-    """Add a convolution with a window of three by three, whose result is whole tiles."""
+    """Add a convolution with a window of three by three."""
     *shape, features = result.type.shape
     images, channels = _images(*shape), x.shape[-1]
-    parts = _feature_parts(images, channels, features)
+    rows = _parts_of_rows(images)
+    parts = 1 if images.single and rows > 1 else _feature_parts(images, channels, features)
     if parts == 1:
-        images = images.divided(_parts_of_rows(images))
+        images = images.divided(rows)
     taps = _transformed(parts, channels, features // parts, result.type.dtype)
     # Either of the transforms is all there before the other begins, which goes through its parts one by one.
     # So is the input: it is kept for the kernel's derivative anyway, and the transforms would not fit into
@@ -149,7 +189,7 @@ def convolve(scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry
     if parts == 1:
         _transform_kernel(scheduler, kernel, taps)
         waits.append(Wait(taps.buffer, whole=True))
-    padded = spread_out(scheduler, x, 1, geometry.padding, geometry.input_dilation, 0, waits=waits)
+    padded = _padded(scheduler, x, geometry.padding, images, waits)
     pieces = _transform_images(scheduler, padded, images, transforms(4, 3).inputs, waits)
     if parts > 1:
         _transform_kernel(scheduler, kernel, taps, Wait(pieces.buffer, whole=True))
@@ -159,16 +199,18 @@ def convolve(scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry
 
 def _feature_parts(images: _Images, channels: int, features: int) -> int:
     """Return into how many parts of features a convolution should be divided."""
-    parts, rest = divmod(features, _NARROW if images.each == 1 else _WIDTH)
+    parts, rest = divmod(features, _NARROW if images.single else _WIDTH)
     kernel_is_larger = images.tiles * (channels + features) <= 2 * channels * features
-    return parts if (kernel_is_larger or images.each == 1) and not rest else 1
+    return parts if (kernel_is_larger or images.single) and not rest else 1
 
 
 def _parts_of_rows(images: _Images) -> int:
-    """Return into how many parts of examples a convolution should be divided."""
-    tiles = images.across * images.along
-    fitting = (n for n in range(1, images.each) if not images.each % n and n * tiles >= _ROWS)
-    return images.each // next(fitting, images.each)
+    """Return into how many parts of images a convolution should be divided."""
+    count = images.divisible
+    tiles = images.tiles // count
+    fitting = (n for n in range(1, count) if not count % n and n * tiles >= _ROWS)
+    parts = count // next(fitting, count)
+    return parts if parts >= _FEWEST_PARTS or not images.single else 1
 
 
 def _multiply(scheduler: Scheduler, pieces: _Transformed, taps: _Transformed) -> _Transformed:
@@ -208,18 +250,37 @@ def _transform_kernel(scheduler: Scheduler, kernel: Region, taps: _Transformed, 
 
 
 def _transform_back(scheduler: Scheduler, products: _Transformed, images: _Images, result: Variable) -> None:
-    """Make tiles of results."""
+    """Make results of their tiles."""
+    parts = products.parts // images.parts
+    shape = (parts, *result.type.shape[:-1], products.columns)
+    by_example, by_row, by_column, _ = contiguous_strides(result.type.shape)
+    whole_result = Region(Access(result, 0, (products.columns, by_example, by_row, by_column, 1)), shape)
+    if shape[2:4] == (images.height, images.width):
+        _make_tiles(scheduler, products, images, whole_result)
+        return
+    tiled_shape = (*shape[:2], images.height, images.width, products.columns)
+    tiled = whole(Variable(ArrayType(tiled_shape, result.type.dtype)))
+    _make_tiles(scheduler, products, images, tiled)
+    if parts > 1:
+        scheduler.write(Region(tiled.access, shape), whole_result)
+    else:
+        access = tiled.access._replace(strides=tiled.access.strides[1:])
+        scheduler.element_of(Region(access, shape[1:]), result)
+
+
+def _make_tiles(scheduler: Scheduler, products: _Transformed, images: _Images, target: Region) -> None:
+    """Make tiles of results, ``[parts of features, examples, height, width, features of a part]``."""
     columns, of_part, of_place = products.columns, products.of_part, products.of_place
     of_row = images.along * columns
-    by_example, by_row, by_column, _ = contiguous_strides(result.type.shape)
+    by_features, by_example, by_row, by_column, _ = target.access.strides
     apply(
         scheduler,
         products.access(),
-        (products.parts // images.parts, *images, columns),
+        (target.shape[0], *images.loops, columns),
         (of_part, of_part, images.across * of_row, of_row, columns, 1),
         (SIDE * of_place, of_place),
         transposed(transforms(4, 3).result),
-        Access(result, 0, (columns, images.each * by_example, by_example, 4 * by_row, 4 * by_column, 1)),
+        target.access._replace(strides=(by_features, *images.strides(by_example, by_row, by_column), 1)),
         [i * by_row + j * by_column for i in range(4) for j in range(4)],
     )
 
@@ -233,7 +294,7 @@ def correlate(scheduler: Scheduler, x: Region, weights: Region, geometry: Geomet
     Args:
         scheduler: takes the steps.
         x: ``[channels, height, width, examples]``, without its padding.
-        weights: ``[height, width, examples, features]``, whole tiles of four by four.
+        weights: ``[height, width, examples, features]``.
         geometry: has the padding.
         result: ``[channels, 3, 3, features]``.
     """
@@ -244,9 +305,10 @@ def correlate(scheduler: Scheduler, x: Region, weights: Region, geometry: Geomet
     images = images.divided(parts)
     # The cotangent is all there before: its transforms would not fit into the band that makes it.
     waits = [Wait(x.access.buffer), Wait(weights.access.buffer, whole=True)]
-    padded = spread_out(scheduler, x, 1, geometry.padding, geometry.input_dilation, 0, waits=waits)
-    pieces = _transform_images(scheduler, _turned(padded, 3, 1, 2, 0), images, matrices.inputs, waits)
-    taps = _transform_images(scheduler, _turned(weights, 2, 0, 1, 3), images, matrices.weights, waits)
+    padded = _padded(scheduler, _turned(x, 3, 1, 2, 0), geometry.padding, images, waits)
+    filled = _padded(scheduler, _turned(weights, 2, 0, 1, 3), _UNPADDED, images, waits, 0)
+    pieces = _transform_images(scheduler, padded, images, matrices.inputs, waits)
+    taps = _transform_images(scheduler, filled, images, matrices.weights, waits)
     if parts > 1:
         products = _sum_by_examples(scheduler, pieces, taps)
         partial = Variable(ArrayType((parts, *result.type.shape), result.type.dtype))
@@ -267,10 +329,10 @@ def _turned(x: Region, *order: int) -> Region:
 
 
 def _parts_of_sums(images: _Images, channels: int, features: int) -> int:
-    """Return into how many parts of examples sums are divided, which are not more than what they sum."""
+    """Return into how many parts of images sums are divided, which are not more than what they sum."""
     largest = images.tiles * (channels + features) // (channels * features)
-    most = min(images.tiles // _SUMMED, images.each, largest)
-    parts = next((n for n in range(most, 0, -1) if not images.each % n), 1)
+    most = min(images.tiles // _SUMMED, images.divisible, largest)
+    parts = next((n for n in range(most, 0, -1) if not images.divisible % n), 1)
     return parts if parts >= _FEWEST_PARTS else 1
 
 
@@ -330,6 +392,22 @@ def _transform_sums(scheduler: Scheduler, products: _Transformed, target: Access
 # --- both
 
 
+def _padded(
+    scheduler: Scheduler, x: Region, padding: Padding, images: _Images, waits: list[Wait], beyond: int = 2
+) -> Region:
+    """Return images with zeros around them: as large as their tiles, and what these read beyond."""
+    covered = (images.height + beyond, images.width + beyond)
+    sides = zip(padding, x.shape[1:3], covered, strict=True)
+    padding = tuple((low, end - low - n) for (low, _), n, end in sides)
+    if not images.single or images.parts == 1:
+        return spread_out(scheduler, x, 1, padding, (1, 1), 0, waits=waits)
+    # Units are of the first axis, and a single image is large.
+    (still, *strides), (one, *shape) = x.access.strides, x.shape
+    image = Region(x.access._replace(strides=tuple(strides)), tuple(shape))
+    access, shape = spread_out(scheduler, image, 0, padding, (1, 1), 0, waits=waits)
+    return Region(access._replace(strides=(still, *access.strides)), (one, *shape))
+
+
 def _transform_images(
     scheduler: Scheduler, x: Region, images: _Images, matrix: Matrix, waits: list[Wait]
 ) -> _Transformed:
@@ -341,8 +419,8 @@ def _transform_images(
     apply(
         scheduler,
         x.access,
-        (*images, channels),
-        (images.each * by_example, by_example, 4 * by_row, 4 * by_column, by_channel),
+        (*images.loops, channels),
+        (*images.strides(by_example, by_row, by_column), by_channel),
         (by_row, by_column),
         matrix,
         pieces.access(pieces.of_part, images.across * of_row, of_row, channels, 1),
