@@ -20,14 +20,13 @@ from typing import NamedTuple
 import numpy as np
 
 from transforms.backends.llvm.products import simplify
-from transforms.backends.llvm.rules.padding import spread_out
+from transforms.backends.llvm.rules.images import STEP, Images, as_tiles, padded_parts
 from transforms.backends.llvm.rules.tiles import SIDE, Matrix, apply, transforms, transposed
 from transforms.backends.llvm.scheduler import Scheduler
 from transforms.backends.llvm.steps import Access, Contraction, DType, Region, Wait
 from transforms.backends.llvm.views import contiguous_strides, whole
 from transforms.graph.ir import Variable
 from transforms.primitives.convolution import Geometry
-from transforms.primitives.window_geometry import Padding
 from transforms.types import ArrayType, Shape
 
 _PLACES = SIDE * SIDE
@@ -43,69 +42,12 @@ _ROWS = 64
 _SUMMED = 64
 # Fewer parts than this are no use for threads.
 _FEWEST_PARTS = 4
+# Images are cut if they have more tiles than this, times channels and features: a part should stay in cache.
+_LARGE = 1 << 15
 # Elements of a line of the cache.
 _GAP = 16
-# To transform a tile of one channel, or back, takes as long as so many products; a kernel's window as so many.
+# To transform a tile of one channel, or back, takes as long as so many products, as does a kernel's window.
 _TRANSFORM, _TRANSFORM_KERNEL = 500, 1000
-_UNPADDED = ((0, 0), (0, 0))
-
-
-class _Images(NamedTuple):
-    """Images as tiles, the last of which may reach beyond the images' ends.
-
-    Attributes:
-        parts: of the examples, or of the rows of tiles of a single image.
-        each: examples of a part.
-        across: tiles from top to bottom of an image, or of the part of one.
-        along: tiles from side to side.
-        single: whether there is but one image.
-    """
-
-    parts: int
-    each: int
-    across: int
-    along: int
-    single: bool
-
-    @property
-    def loops(self) -> Shape:
-        """Lengths of the loops over all tiles."""
-        return self[:4]
-
-    @property
-    def tiles(self) -> int:
-        """How many tiles a part has."""
-        return self.each * self.across * self.along
-
-    @property
-    def divisible(self) -> int:
-        """How many examples, or rows of tiles, could each be a part."""
-        return self.across if self.single else self.each
-
-    @property
-    def height(self) -> int:
-        """How many rows the tiles of an image cover."""
-        return 4 * self.across * (self.parts if self.single else 1)
-
-    @property
-    def width(self) -> int:
-        """How many columns the tiles of an image cover."""
-        return 4 * self.along
-
-    def divided(self, parts: int) -> _Images:
-        """Return the same images, of which all are one part, in so many parts."""
-        if self.single:
-            return self._replace(parts=parts, across=self.across // parts)
-        return self._replace(parts=parts, each=self.each // parts)
-
-    def strides(self, by_example: int, by_row: int, by_column: int) -> tuple[int, ...]:
-        """Return the strides of the loops over all tiles."""
-        by_part = 4 * self.across * by_row if self.single else self.each * by_example
-        return by_part, by_example, 4 * by_row, 4 * by_column
-
-
-def _images(examples: int, height: int, width: int) -> _Images:
-    return _Images(1, examples, -(-height // 4), -(-width // 4), examples == 1)
 
 
 class _Transformed(NamedTuple):
@@ -164,7 +106,7 @@ def saves_products(window: Shape, geometry: Geometry, result: Variable) -> bool:
         return False
     if min(channels, features) < _FEWEST:
         return False
-    tiles = _images(examples, *tiled).tiles
+    tiles = as_tiles(examples, *tiled).tiles
     # For each channel and feature, in products.
     transforming = _TRANSFORM * (tiles / channels + tiles / features) + _TRANSFORM_KERNEL
     return _PLACES * tiles + transforming < 9 * examples * math.prod(tiled)
@@ -176,11 +118,13 @@ def saves_products(window: Shape, geometry: Geometry, result: Variable) -> bool:
 def convolve(scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry, result: Variable) -> None:
     """Add a convolution with a window of three by three."""
     *shape, features = result.type.shape
-    images, channels = _images(*shape), x.shape[-1]
-    rows = _parts_of_rows(images)
-    parts = 1 if images.single and rows > 1 else _feature_parts(images, channels, features)
-    if parts == 1:
-        images = images.divided(rows)
+    images, channels = as_tiles(*shape), x.shape[-1]
+    cuts = _cuts(images, channels, features)
+    parts = 1 if cuts > 1 else _feature_parts(images, channels, features)
+    if cuts > 1:
+        images = images.cut(cuts)
+    elif parts == 1:
+        images = images.divided(_parts_of_rows(images))
     taps = _transformed(parts, channels, features // parts, result.type.dtype)
     # Either of the transforms is all there before the other begins, which goes through its parts one by one.
     # So is the input: it is kept for the kernel's derivative anyway, and the transforms would not fit into
@@ -189,7 +133,7 @@ def convolve(scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry
     if parts == 1:
         _transform_kernel(scheduler, kernel, taps)
         waits.append(Wait(taps.buffer, whole=True))
-    padded = _padded(scheduler, x, geometry.padding, images, waits)
+    padded = padded_parts(scheduler, x, _before(geometry), 2, images, waits)
     pieces = _transform_images(scheduler, padded, images, transforms(4, 3).inputs, waits)
     if parts > 1:
         _transform_kernel(scheduler, kernel, taps, Wait(pieces.buffer, whole=True))
@@ -197,20 +141,28 @@ def convolve(scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry
     _transform_back(scheduler, products, images, result)
 
 
-def _feature_parts(images: _Images, channels: int, features: int) -> int:
+def _cuts(images: Images, channels: int, features: int) -> int:
+    """Return into how many parts each image should be cut."""
+    if images.across * images.along * (channels + features) <= _LARGE:
+        return 1
+    fitting = (n for n in range(1, images.across) if not images.across % n and n * images.along >= _ROWS)
+    cuts = images.across // next(fitting, images.across)
+    return cuts if images.each * cuts >= _FEWEST_PARTS else 1
+
+
+def _feature_parts(images: Images, channels: int, features: int) -> int:
     """Return into how many parts of features a convolution should be divided."""
-    parts, rest = divmod(features, _NARROW if images.single else _WIDTH)
+    is_single = images.each == 1
+    parts, rest = divmod(features, _NARROW if is_single else _WIDTH)
     kernel_is_larger = images.tiles * (channels + features) <= 2 * channels * features
-    return parts if (kernel_is_larger or images.single) and not rest else 1
+    return parts if (kernel_is_larger or is_single) and not rest else 1
 
 
-def _parts_of_rows(images: _Images) -> int:
-    """Return into how many parts of images a convolution should be divided."""
-    count = images.divisible
-    tiles = images.tiles // count
-    fitting = (n for n in range(1, count) if not count % n and n * tiles >= _ROWS)
-    parts = count // next(fitting, count)
-    return parts if parts >= _FEWEST_PARTS or not images.single else 1
+def _parts_of_rows(images: Images) -> int:
+    """Return into how many parts of examples a convolution should be divided."""
+    tiles = images.across * images.along
+    fitting = (n for n in range(1, images.each) if not images.each % n and n * tiles >= _ROWS)
+    return images.each // next(fitting, images.each)
 
 
 def _multiply(scheduler: Scheduler, pieces: _Transformed, taps: _Transformed) -> _Transformed:
@@ -249,7 +201,7 @@ def _transform_kernel(scheduler: Scheduler, kernel: Region, taps: _Transformed, 
     )
 
 
-def _transform_back(scheduler: Scheduler, products: _Transformed, images: _Images, result: Variable) -> None:
+def _transform_back(scheduler: Scheduler, products: _Transformed, images: Images, result: Variable) -> None:
     """Make results of their tiles."""
     parts = products.parts // images.parts
     shape = (parts, *result.type.shape[:-1], products.columns)
@@ -268,7 +220,7 @@ def _transform_back(scheduler: Scheduler, products: _Transformed, images: _Image
         scheduler.element_of(Region(access, shape[1:]), result)
 
 
-def _make_tiles(scheduler: Scheduler, products: _Transformed, images: _Images, target: Region) -> None:
+def _make_tiles(scheduler: Scheduler, products: _Transformed, images: Images, target: Region) -> None:
     """Make tiles of results, ``[parts of features, examples, height, width, features of a part]``."""
     columns, of_part, of_place = products.columns, products.of_part, products.of_place
     of_row = images.along * columns
@@ -300,18 +252,17 @@ def correlate(scheduler: Scheduler, x: Region, weights: Region, geometry: Geomet
     """
     channels, _, _, features = result.type.shape
     height, width, examples, _ = weights.shape
-    images, matrices = _images(examples, height, width), transforms(3, 4)
-    parts = _parts_of_sums(images, channels, features)
-    images = images.divided(parts)
+    images, matrices = as_tiles(examples, height, width), transforms(3, 4)
+    images = _parts_of_sums(images, channels, features)
     # The cotangent is all there before: its transforms would not fit into the band that makes it.
     waits = [Wait(x.access.buffer), Wait(weights.access.buffer, whole=True)]
-    padded = _padded(scheduler, _turned(x, 3, 1, 2, 0), geometry.padding, images, waits)
-    filled = _padded(scheduler, _turned(weights, 2, 0, 1, 3), _UNPADDED, images, waits, 0)
+    padded = padded_parts(scheduler, _turned(x, 3, 1, 2, 0), _before(geometry), 2, images, waits)
+    filled = padded_parts(scheduler, _turned(weights, 2, 0, 1, 3), (0, 0), 0, images, waits)
     pieces = _transform_images(scheduler, padded, images, matrices.inputs, waits)
     taps = _transform_images(scheduler, filled, images, matrices.weights, waits)
-    if parts > 1:
+    if images.parts > 1:
         products = _sum_by_examples(scheduler, pieces, taps)
-        partial = Variable(ArrayType((parts, *result.type.shape), result.type.dtype))
+        partial = Variable(ArrayType((images.parts, *result.type.shape), result.type.dtype))
         _transform_sums(scheduler, products, whole(partial).access)
         scheduler.total(whole(partial), result)
     else:
@@ -328,12 +279,18 @@ def _turned(x: Region, *order: int) -> Region:
     return Region(access, tuple(x.shape[axis] for axis in order))
 
 
-def _parts_of_sums(images: _Images, channels: int, features: int) -> int:
-    """Return into how many parts of images sums are divided, which are not more than what they sum."""
+def _parts_of_sums(images: Images, channels: int, features: int) -> Images:
+    """Return images in the parts over which sums are made; these are not more than what they sum."""
     largest = images.tiles * (channels + features) // (channels * features)
-    most = min(images.tiles // _SUMMED, images.divisible, largest)
-    parts = next((n for n in range(most, 0, -1) if not images.divisible % n), 1)
-    return parts if parts >= _FEWEST_PARTS else 1
+    cuts = _cuts(images, channels, features)
+    if cuts > 1:
+        fitting = (n for n in range(cuts, 0, -1) if not images.across % n and images.each * n * 4 <= largest)
+        cuts = next(fitting, 1)
+    if cuts > 1:
+        return images.cut(cuts)
+    most = min(images.tiles // _SUMMED, images.each, largest)
+    parts = next((n for n in range(most, 0, -1) if not images.each % n), 1)
+    return images.divided(parts) if parts >= _FEWEST_PARTS else images
 
 
 def _sum_by_examples(scheduler: Scheduler, pieces: _Transformed, taps: _Transformed) -> _Transformed:
@@ -392,35 +349,25 @@ def _transform_sums(scheduler: Scheduler, products: _Transformed, target: Access
 # --- both
 
 
-def _padded(
-    scheduler: Scheduler, x: Region, padding: Padding, images: _Images, waits: list[Wait], beyond: int = 2
-) -> Region:
-    """Return images with zeros around them: as large as their tiles, and what these read beyond."""
-    covered = (images.height + beyond, images.width + beyond)
-    sides = zip(padding, x.shape[1:3], covered, strict=True)
-    padding = tuple((low, end - low - n) for (low, _), n, end in sides)
-    if not images.single or images.parts == 1:
-        return spread_out(scheduler, x, 1, padding, (1, 1), 0, waits=waits)
-    # Units are of the first axis, and a single image is large.
-    (still, *strides), (one, *shape) = x.access.strides, x.shape
-    image = Region(x.access._replace(strides=tuple(strides)), tuple(shape))
-    access, shape = spread_out(scheduler, image, 0, padding, (1, 1), 0, waits=waits)
-    return Region(access._replace(strides=(still, *access.strides)), (one, *shape))
+def _before(geometry: Geometry) -> tuple[int, int]:
+    """Return how many rows and columns of zeros there are before an image."""
+    (above, _), (left, _) = geometry.padding
+    return above, left
 
 
 def _transform_images(
-    scheduler: Scheduler, x: Region, images: _Images, matrix: Matrix, waits: list[Wait]
+    scheduler: Scheduler, x: Region, images: Images, matrix: Matrix, waits: list[Wait]
 ) -> _Transformed:
-    """Transform the tile at each fourth place of images; rows are tiles, columns channels."""
+    """Transform the tiles of parts of images; rows are then tiles, columns channels."""
     channels = x.shape[-1]
     pieces = _transformed(images.parts, images.tiles, channels, x.access.buffer.type.dtype)
     of_row = images.along * channels
-    by_example, by_row, by_column, by_channel = x.access.strides
+    by_part, by_example, by_row, by_column, by_channel = x.access.strides
     apply(
         scheduler,
         x.access,
         (*images.loops, channels),
-        (*images.strides(by_example, by_row, by_column), by_channel),
+        (by_part, by_example, STEP * by_row, STEP * by_column, by_channel),
         (by_row, by_column),
         matrix,
         pieces.access(pieces.of_part, images.across * of_row, of_row, channels, 1),
