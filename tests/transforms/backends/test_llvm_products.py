@@ -1,6 +1,7 @@
 """Matrix products, convolutions, pooling and indices as native code give what NumPy gives in float64."""
 
 import functools
+import math
 
 import jax
 import numpy as np
@@ -10,6 +11,8 @@ from transforms import at, conv, get_threads, grad, jit, scan, set_threads, tree
 from transforms.backends.llvm.memory import plan_memory
 from transforms.backends.llvm.rules.tiles import transforms
 from transforms.backends.llvm.schedule import make_schedule
+from transforms.backends.llvm.steps import Contraction, Kernel
+from transforms.backends.llvm.threads import get_threads, set_threads
 from transforms.graph.passes import optimize
 from transforms.graph.stage import stage
 from transforms.primitives.windows import reduce_window
@@ -191,23 +194,118 @@ def test_depthwise_convolutions_do_not_depend_on_the_number_of_threads():
         np.testing.assert_array_equal(one, two)
 
 
-def by_winograd(x, kernel, cotangent):
-    convolve = functools.partial(conv, padding="SAME")
+def pulled_convolution(x, kernel, cotangent, padding="SAME"):
+    convolve = functools.partial(conv, padding=padding)
     return convolve(x, kernel), vjp(convolve, x, kernel)[1](cotangent)
 
 
-# Parts of the examples for 16, 20 and 33 of them, of the features and the channels for 3.
+def transformed(f, *args):
+    """Return how many of a program's contractions are sums for each of the 36 places of a tile."""
+    schedule = make_schedule(optimize(stage(f)(*args)))
+    steps = [step for band in schedule.steps for step in getattr(band, "steps", ())]
+    return sum(isinstance(step, Contraction) and not math.prod(step.stack) % 36 for step in steps)
+
+
+# Parts of the examples for 16, 20 and 33 of them, of the features and the channels for 3 and 20 small images.
 @pytest.mark.parametrize(
     ("examples", "size", "channels", "features"),
     [
-        *((5, 8, 32, 48), (5, 16, 24, 24), (5, 4, 40, 32)),
+        *((5, 8, 32, 48), (5, 16, 24, 24), (20, 4, 40, 32)),
         *((16, 16, 24, 32), (20, 12, 32, 24), (33, 8, 24, 24)),
-        *((3, 4, 64, 96), (3, 8, 96, 64)),
+        *((3, 8, 64, 96), (3, 8, 96, 64)),
     ],
 )
 def test_convolutions_with_many_channels(examples, size, channels, features):
     x, kernel = real(examples, size, size, channels), real(3, 3, channels, features)
-    check(by_winograd, x, kernel, real(examples, size, size, features), tolerance=2e-5)
+    args = x, kernel, real(examples, size, size, features)
+    check(pulled_convolution, *args, tolerance=2e-5)
+    assert transformed(pulled_convolution, *args) == 3
+
+
+def pulled_by_torch(x, kernel, cotangent, padding):
+    torch = pytest.importorskip("torch", reason="PyTorch is the reference of these convolutions")
+    x, kernel, cotangent = (torch.tensor(a.astype(np.float64)) for a in (x, kernel, cotangent))
+    x.requires_grad_(True)
+    kernel.requires_grad_(True)
+    (above, below), (left, right) = padding
+    padded = torch.nn.functional.pad(x.permute(0, 3, 1, 2), (left, right, above, below))
+    y = torch.nn.functional.conv2d(padded, kernel.permute(3, 2, 0, 1)).permute(0, 2, 3, 1)
+    y.backward(cotangent)
+    return y.detach().numpy(), x.grad.numpy(), kernel.grad.numpy()
+
+
+ALIKE, NONE, UNEVEN = ((1, 1), (1, 1)), ((0, 0), (0, 0)), ((0, 2), (3, 1))
+
+
+# Sizes that no tiles fill, in parts of examples, of features and channels, and of the rows of large images.
+@pytest.mark.parametrize(
+    ("examples", "size", "channels", "features", "padding"),
+    [
+        *((16, (14, 15), 32, 24, ALIKE), (20, (10, 9), 24, 40, UNEVEN), (9, (13, 16), 32, 32, NONE)),
+        *((8, (7, 7), 96, 128, ALIKE), (3, (14, 13), 64, 64, UNEVEN), (1, (31, 30), 64, 32, ALIKE)),
+        *((1, (80, 80), 48, 48, ALIKE), (1, (79, 82), 48, 40, UNEVEN), (2, (82, 80), 40, 48, NONE)),
+        *((3, (80, 64), 64, 56, ALIKE), (2, (63, 81), 64, 56, ALIKE)),
+    ],
+)
+def test_convolutions_of_any_size(examples, size, channels, features, padding):
+    x, kernel = real(examples, *size, channels), real(3, 3, channels, features)
+    args = x, kernel, real(*conv(x, kernel, padding=padding).shape)
+    pulled = functools.partial(pulled_convolution, padding=padding)
+    assert transformed(pulled, *args) == 3
+    for got, exact in zip(tree.leaves(jit(pulled)(*args)), pulled_by_torch(*args, padding), strict=True):
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, exact, rtol=0, atol=2e-5 * np.abs(exact).max())
+
+
+def test_convolutions_are_transformed_where_that_saves_products():
+    def convolve(x, kernel):
+        return conv(x, kernel, padding="SAME")
+
+    for examples, size, channels, expected in [
+        *((8, 6, 64, 1), (8, 5, 64, 0)),  # 64 places of tiles for 36 and for 25
+        *((8, 7, 512, 1), (1, 7, 512, 0)),  # the kernel's transform, for few images
+        *((8, 16, 24, 1), (8, 16, 16, 0)),  # the images' transforms, for few channels
+    ]:
+        x, kernel = np.zeros((examples, size, size, channels), np.float32), real(3, 3, channels, channels)
+        assert transformed(convolve, x, kernel) == expected, (examples, size, channels)
+
+
+@pytest.mark.parametrize("size", [80, 79])
+def test_what_is_not_a_number_stays_in_its_image(size):
+    x, kernel = real(3, size, size, 48), real(3, 3, 48, 48)
+    convolve = jit(lambda x, kernel: np.maximum(conv(x, kernel, padding="SAME"), 0))
+    expected = convolve(x, kernel)
+    x[1, [0, -1]], x[1, :, -1] = np.nan, np.inf
+    found = convolve(x, kernel)
+    np.testing.assert_array_equal(found[::2], expected[::2])
+    assert np.isnan(found[1, [0, -1]]).all()
+    assert np.isfinite(found[1, 8:-8, :-8]).all()
+
+
+@pytest.mark.parametrize("examples", [1, 2, 8])
+def test_large_images_are_convolved_in_parts(examples):
+    def layer(x, kernel):
+        return np.maximum(conv(x, kernel, padding="SAME"), 0)
+
+    x, kernel = np.zeros((examples, 128, 128, 64), np.float32), real(3, 3, 64, 64)
+    schedule = make_schedule(optimize(stage(layer)(x, kernel)))
+    *_, band = schedule.steps
+    assert isinstance(band.steps[-1], Kernel)  # of the relu
+    assert band.units >= 8 * examples
+    assert plan_memory(schedule, 2).size < 6 << 20
+
+
+def test_convolutions_do_not_depend_on_threads():
+    x, kernel, cotangent = real(2, 80, 78, 48), real(3, 3, 48, 48), real(2, 80, 78, 48)
+    before, results = get_threads(), []
+    try:
+        for threads in (1, 3):
+            set_threads(threads)
+            results.append(tree.leaves(jit(pulled_convolution)(x, kernel, cotangent)))
+    finally:
+        set_threads(before)
+    for one, several in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, several)
 
 
 @pytest.mark.parametrize(("examples", "size", "channels"), [(32, 32, 32), (32, 4, 256)])
