@@ -221,6 +221,8 @@ class _Forming:
     """
 
     def __init__(self, step: Splittable, threads: int) -> None:
+        if isinstance(step, Kernel) and _leading(step) == 1 and _bytes(writes(step)) > _UNIT_BYTES:
+            step = _with_more_units(step, math.prod(step.shape[:2])) or step  # of a single example, say
         self.threads = threads
         self.steps = [step]
         self.units = leading(step)
