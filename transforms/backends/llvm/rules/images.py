@@ -58,9 +58,10 @@ class Images(NamedTuple):
         """Return the same images, of which all are one part, in so many parts of whole images."""
         return self._replace(parts=parts, each=self.each // parts)
 
-    def cut(self, cuts: int) -> Images:
-        """Return the same images, of which all are one part, each cut into so many parts."""
-        return Images(self.each * cuts, 1, cuts, self.across // cuts, self.along)
+    def cut(self, rows: int) -> Images:
+        """Return the same images, of which all are one part, each cut into parts of so many rows of tiles."""
+        cuts = -(-self.across // rows)
+        return Images(self.each * cuts, 1, cuts, rows, self.along)
 
     def strides(self, by_example: int, by_row: int, by_column: int) -> tuple[int, ...]:
         """Return the strides of the loops over all tiles; cut images must follow each other by rows."""

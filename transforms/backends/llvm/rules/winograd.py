@@ -122,11 +122,9 @@ def convolve(scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry
     """Add a convolution with a window of three by three."""
     *shape, features = result.type.shape
     images, channels = as_tiles(*shape), x.shape[-1]
-    cuts = _cuts(images, channels, features)
-    parts = 1 if cuts > 1 else _feature_parts(images, channels, features)
-    if cuts > 1:
-        images = images.cut(cuts)
-    elif parts == 1:
+    images = _cut(images, channels, features)
+    parts = 1 if images.cuts > 1 else _feature_parts(images, channels, features)
+    if parts == images.cuts == 1:
         images = images.divided(_parts_of_rows(images))
     taps = _transformed(parts, channels, features // parts, result.type.dtype)
     # Either of the transforms is all there before the other begins, which goes through its parts one by one.
@@ -144,13 +142,17 @@ def convolve(scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry
     _transform_back(scheduler, products, images, result)
 
 
-def _cuts(images: Images, channels: int, features: int) -> int:
-    """Return into how many parts each image should be cut."""
-    if images.across * images.along * (channels + features) <= _LARGE:
-        return 1
-    fitting = (n for n in range(1, images.across) if not images.across % n and n * images.along >= _ROWS)
-    cuts = images.across // next(fitting, images.across)
-    return cuts if images.each * cuts >= _FEWEST_PARTS else 1
+def _cut(images: Images, channels: int, features: int, most: int | None = None) -> Images:
+    """Return images that are cut into parts of some rows of tiles, at most so many, if they are large."""
+    if images.across * images.along * (channels + features) <= _LARGE or most == 0:
+        return images
+    least = -(-_ROWS // images.along)
+    if most is not None:
+        least = max(least, -(-images.each * images.across // most))
+    # If all parts have as many rows, no tiles lie outside of the image.
+    whole_parts = (n for n in range(least, min(2 * least, images.across) + 1) if not images.across % n)
+    cut = images.cut(next(whole_parts, least))
+    return cut if cut.cuts > 1 and cut.parts >= _FEWEST_PARTS else images
 
 
 def _feature_parts(images: Images, channels: int, features: int) -> int:
@@ -285,12 +287,9 @@ def _turned(x: Region, *order: int) -> Region:
 def _parts_of_sums(images: Images, channels: int, features: int) -> Images:
     """Return images in the parts over which sums are made; these are not more than what they sum."""
     largest = images.tiles * (channels + features) // (channels * features)
-    cuts = _cuts(images, channels, features)
-    if cuts > 1:
-        fitting = (n for n in range(cuts, 0, -1) if not images.across % n and images.each * n * 4 <= largest)
-        cuts = next(fitting, 1)
-    if cuts > 1:
-        return images.cut(cuts)
+    cut = _cut(images, channels, features, largest // 4)
+    if cut.cuts > 1:
+        return cut
     most = min(images.tiles // _SUMMED, images.each, largest)
     parts = next((n for n in range(most, 0, -1) if not images.each % n), 1)
     return images.divided(parts) if parts >= _FEWEST_PARTS else images
