@@ -51,6 +51,8 @@ _WORTH_THREADS = 12_000.0
 _FEWEST_UNITS = 8
 # How many times as much as it should a unit may touch for the sake of a contraction of few rows.
 _COARSEST = 4
+# A unit that touches less than this is not made to touch more for the sake of steps that have fewer units.
+_HUGE = 1 << 23
 # A step that makes no more bytes, in no more nanoseconds, runs before others wait for it.
 _SMALL, _AT_ONCE = 1 << 12, 1000.0
 # How many steps are looked at for each band, so that a program of many takes no more than that many times
@@ -267,6 +269,8 @@ class _Forming:
         most = min(self.most, _most_units(step))
         size = self._size() + _bytes(x for x, apart in parts if apart and x not in self.apart)
         if size > _COARSEST * most * _UNIT_BYTES:
+            return False
+        if _HUGE * units < self._size() <= _HUGE * self.units:
             return False
         self.units, self.most = units, most
         self.steps.append(step)
