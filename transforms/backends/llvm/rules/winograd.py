@@ -6,8 +6,9 @@ for 16 results, where the definition takes 144. The sums of each transform are a
 contraction.
 
 Transforms are larger than what they are of: twice for an image, four times for a kernel. So they are laid
-out in parts that can be made, used and forgotten one by one: of the examples; or of features and channels,
-where images are so small that it is the kernel's transforms that take room.
+out in parts that can be made, used and forgotten one by one: of the examples; of rows of tiles, where images
+are large; or of features and channels, where images are so small that it is the kernel's transforms that take
+room. Where tiles reach beyond the images, results are made of all tiles, and what belongs to the images is copied.
 
 Source: A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks (2016), arXiv:1509.09308.
 """
@@ -146,7 +147,8 @@ def _cut(images: Images, channels: int, features: int, most: int | None = None) 
     """Return images that are cut into parts of some rows of tiles, at most so many, if they are large."""
     if images.across * images.along * (channels + features) <= _LARGE or most == 0:
         return images
-    least = -(-_ROWS // images.along)
+    # Each part reads the kernel's transform: its own should not be smaller.
+    least = -(-max(_ROWS, channels * features // (channels + features)) // images.along)
     if most is not None:
         least = max(least, -(-images.each * images.across // most))
     # If all parts have as many rows, no tiles lie outside of the image.
