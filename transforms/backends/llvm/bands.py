@@ -223,8 +223,6 @@ class _Forming:
     """
 
     def __init__(self, step: Splittable, threads: int) -> None:
-        if isinstance(step, Kernel) and _leading(step) == 1 and _bytes(writes(step)) > _UNIT_BYTES:
-            step = _with_more_units(step, math.prod(step.shape[:2])) or step  # of a single example, say
         self.threads = threads
         self.steps = [step]
         self.units = leading(step)
@@ -259,6 +257,8 @@ class _Forming:
             units = self.units
         if units == 1 or units < min(self.units, _FEWEST_UNITS):
             return False
+        if _HUGE * units < self._size() <= _HUGE * self.units:
+            return False
         if not all(has_units(x, units) for x in self.steps):
             return False
         written = set(writes(step))
@@ -269,8 +269,6 @@ class _Forming:
         most = min(self.most, _most_units(step))
         size = self._size() + _bytes(x for x, apart in parts if apart and x not in self.apart)
         if size > _COARSEST * most * _UNIT_BYTES:
-            return False
-        if _HUGE * units < self._size() <= _HUGE * self.units:
             return False
         self.units, self.most = units, most
         self.steps.append(step)

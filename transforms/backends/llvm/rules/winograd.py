@@ -8,7 +8,7 @@ contraction.
 Transforms are larger than what they are of: twice for an image, four times for a kernel. So they are laid
 out in parts that can be made, used and forgotten one by one: of the examples; of rows of tiles, where images
 are large; or of features and channels, where images are so small that it is the kernel's transforms that take
-room. Where tiles reach beyond the images, results are made of all tiles, and what belongs to images is copied.
+room. Where tiles reach beyond images, results are made of all tiles, and what belongs to images is copied.
 
 Source: A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks (2016), arXiv:1509.09308.
 """
