@@ -12,7 +12,6 @@ from transforms.backends.llvm.memory import plan_memory
 from transforms.backends.llvm.rules.tiles import transforms
 from transforms.backends.llvm.schedule import make_schedule
 from transforms.backends.llvm.steps import Contraction, Kernel
-from transforms.backends.llvm.threads import get_threads, set_threads
 from transforms.graph.passes import optimize
 from transforms.graph.stage import stage
 from transforms.primitives.windows import reduce_window
