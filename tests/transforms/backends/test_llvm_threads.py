@@ -59,6 +59,7 @@ CASES = {
     "a running result of one row": (lambda x: np.cumsum(np.sin(x)), real(60000)),
     "overlapping windows of examples": (grad(lambda x: np.sum(pool(x) ** 2)), real(9, 33, 31, 8)),
     "overlapping windows of one example": (grad(lambda x: np.sum(pool(x) ** 2)), real(1, 65, 63, 16)),
+    "sums and extremes": (lambda x: (np.sum(x, 1), np.max(x, 1), np.min(x, 0)), real(96, 2047)),
     "places of extremes": (lambda x: np.argmax(x * x, axis=1), real(99, 501)),
     "a scan": (
         lambda h, x: scan(lambda h, x: (np.tanh(h + x), np.sum(h, axis=0)), h, x),

@@ -9,6 +9,7 @@ import numpy as np
 
 from transforms.backends.llvm.casts import cast
 from transforms.backends.llvm.loops import arrange
+from transforms.backends.llvm.mathematics import FUNCTIONS
 from transforms.backends.llvm.neighbours import side_by_side
 from transforms.backends.llvm.nest import unit_indices
 from transforms.backends.llvm.operations import OPERATIONS
@@ -26,7 +27,13 @@ from transforms.backends.llvm.steps import (
     Scatter,
     accesses,
 )
-from transforms.backends.llvm.writer import PLAIN_LOOP, Writer, constant, memory_type, register_type
+from transforms.backends.llvm.writer import (
+    Writer,
+    constant,
+    memory_type,
+    register_type,
+    woven_loop,
+)
 from transforms.graph.ir import Variable
 
 NAME = "@kernel"
@@ -37,6 +44,10 @@ NAME = "@kernel"
 _FEW = 8
 # How often what is innermost runs in a loop that is long enough.
 _LONG = 64
+# A loop of no more operations is faster than a register of a reduction is ready for its next value.
+_LIGHT = 4
+# About how many elements a vector has.
+_VECTOR = 16
 
 
 class Function(NamedTuple):
@@ -80,6 +91,9 @@ class _KernelWriter:
             depth -= 1
         self.register_depth = depth
         self.revisits = any(kernel.reduced[:depth])
+        # What takes longer than a register waits for its next value needs no second register.
+        operations = [x.operation for x in kernel.values if isinstance(x, Apply)]
+        self.is_light = len(operations) <= _LIGHT and FUNCTIONS.keys().isdisjoint(operations)
 
     def write(self) -> Function:
         """Return the function."""
@@ -152,8 +166,10 @@ class _KernelWriter:
         # LLVM would unroll a short loop, and then have only the loops around it to vectorise. To copy vectors
         # or what runs long inside of a loop costs more time to compile than it saves.
         is_plain = self.rounds >= _LONG or (self.rounds == 1 and length >= _FEW)
+        is_woven = self.rounds == 1 and axis >= self.register_depth and self.is_light
+        plain = woven_loop(_strands(length) if is_woven else 1) if is_plain else ""
         self.rounds = max(beside, self.rounds * length)
-        writer.line(f"br i1 {more}, label %{label}, label %{label}_end{PLAIN_LOOP if is_plain else ''}")
+        writer.line(f"br i1 {more}, label %{label}, label %{label}_end{plain}")
         writer.label(f"{label}_end")
         self.block, self.offsets = f"{label}_end", offsets
 
@@ -291,12 +307,27 @@ _EXTREMES = {
 }
 
 
-def combine(writer: Writer, reduction: Reduce, x: str, y: str) -> str:
-    """Combine two values of a reduction."""
+def _strands(length: int) -> int:
+    """Return how many vectors a loop should reduce side by side, so that few elements are left over."""
+    for strands in (4, 2):
+        together = strands * _VECTOR
+        if length % together < _VECTOR <= length // strands or length >= 32 * together:
+            return strands
+    return 1
+
+
+def combine(writer: Writer, reduction: Reduce, so_far: str, value: str) -> str:
+    """Combine what a reduction has so far with a value.
+
+    Of extremes NaN wins. As with NumPy, the sign of an extreme that is zero is either one's. The processor's
+    maximum gives its second operand where one is NaN, so that only NaN in the first, which is there early,
+    takes more.
+    """
     kind = reduction.dtype.kind
     if reduction.operation in _EXTREMES:
-        return writer.intrinsic(_EXTREMES[reduction.operation][kind], reduction.dtype, x, y)
-    return writer.binary(_COMBINATIONS[reduction.operation][kind], reduction.dtype, x, y)
+        name, flags = _EXTREMES[reduction.operation][kind], "nsz" if kind == "f" else ""
+        return writer.intrinsic(name, reduction.dtype, value, so_far, flags=flags)
+    return writer.binary(_COMBINATIONS[reduction.operation][kind], reduction.dtype, so_far, value)
 
 
 def identity(reduction: Reduce) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -32,6 +33,8 @@ from transforms.graph.ir import Variable
 # A pointer that a kernel takes is the only one to its buffer as long as the kernel is not inlined.
 _KERNEL_ATTRIBUTES = """attributes #0 = { noinline nounwind "prefer-vector-width"="512" }
 attributes #1 = { noinline nounwind optnone }"""
+
+_LOOP = re.compile(re.escape(PLAIN_LOOP) + r"(\d*)")
 
 _STAMP = """define i64 @stamp() {
   %now = call i64 @llvm.readcyclecounter()
@@ -302,7 +305,15 @@ def _chunks(functions: list[_Named]) -> list[list[_Named]]:
 
 def _module(parts: list[str], declarations: set[str], functions: list[_Named]) -> str:
     needs = declarations.union(*(x.needs for x in functions))
-    text, *rest = "\n\n".join([*parts, "\n".join(sorted(needs)), _KERNEL_ATTRIBUTES]).split(PLAIN_LOOP)
-    numbered = [f", !llvm.loop !{number}{part}" for number, part in enumerate(rest, start=1)]
-    loops = [f"!{number} = distinct !{{!{number}, !0}}" for number in range(1, len(rest) + 1)]
-    return "\n".join([text + "".join(numbered), '!0 = !{!"llvm.loop.unroll.disable"}', *loops])
+    text = "\n\n".join([*parts, "\n".join(sorted(needs)), _KERNEL_ATTRIBUTES])
+    loops: list[str] = []
+
+    def number(loop: re.Match[str]) -> str:
+        """Give a loop its number, and say under it what is to be done with it."""
+        name = f"!{len(loops) + 1}"
+        woven = f', !{{!"llvm.loop.interleave.count", i32 {loop[1]}}}' if loop[1] else ""
+        loops.append(f"{name} = distinct !{{{name}, !0{woven}}}")
+        return f", !llvm.loop {name}"
+
+    text = _LOOP.sub(number, text)
+    return "\n".join([text, '!0 = !{!"llvm.loop.unroll.disable"}', *loops])

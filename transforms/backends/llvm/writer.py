@@ -56,6 +56,14 @@ PLAIN_LOOP = ", !llvm.loop !plain"
 """What stands at the end of a loop that is not to be unrolled; each such loop of a module needs a number."""
 
 
+def woven_loop(strands: int) -> str:
+    """Return what stands at the end of a plain loop of which so many vectors are reduced side by side.
+
+    LLVM takes one for a loop that is not to be unrolled.
+    """
+    return f"{PLAIN_LOOP}{strands}" if strands > 1 else PLAIN_LOOP
+
+
 class Writer:
     """Writes the body of a function; each instruction's result has a new name.
 
@@ -88,11 +96,12 @@ class Writer:
         """Begin a block."""
         self.lines.append(f"{name}:")
 
-    def call(self, function: str, result: str, *arguments: tuple[str, str]) -> str:
-        """Call a function, given each argument's type and name, and declare it."""
+    def call(self, function: str, result: str, *arguments: tuple[str, str], flags: str = "") -> str:
+        """Call a function, given each argument's type and name, and declare it; flags say what is not to matter."""
         types = ", ".join(kind for kind, _ in arguments)
         self.declarations.add(f"declare {result} @{function}({types})")
-        return self.emit(f"call {result} @{function}({', '.join(f'{k} {n}' for k, n in arguments)})")
+        operands = ", ".join(f"{kind} {name}" for kind, name in arguments)
+        return self.emit(f"call {f'{flags} ' if flags else ''}{result} @{function}({operands})")
 
     # --- what is the same for one value and for several lanes
 
@@ -119,13 +128,14 @@ class Writer:
         first = self.emit(f"insertelement {kind} poison, {register_type(dtype)} {x}, i64 0")
         return self.emit(f"shufflevector {kind} {first}, {kind} poison, <{self.lanes} x i32> zeroinitializer")
 
-    def intrinsic(self, name: str, dtype: DType, *operands: str) -> str:
-        """Call one of LLVM's own functions whose operands and result have one type."""
+    def intrinsic(self, name: str, dtype: DType, *operands: str, flags: str = "") -> str:
+        """Call one of LLVM's own functions, whose operands and result have one type."""
         kind = self.type(dtype)
         suffix = f"f{8 * dtype.itemsize}" if dtype.kind == "f" else register_type(dtype)
         if self.lanes:
             suffix = f"v{self.lanes}{suffix}"
-        return self.call(f"llvm.{name}.{suffix}", kind, *((kind, self.operand(dtype, x)) for x in operands))
+        arguments = ((kind, self.operand(dtype, x)) for x in operands)
+        return self.call(f"llvm.{name}.{suffix}", kind, *arguments, flags=flags)
 
     def unary(self, instruction: str, dtype: DType, x: str) -> str:
         """Apply an instruction to a value."""
