@@ -38,6 +38,19 @@ def arrange(kernel: Kernel) -> Kernel:
     axes = [axis for axis, length in enumerate(kernel.shape) if length != 1 and axis >= first]
     if not kernel.scatters:  # whose order is that of the loops
         axes.sort(key=lambda axis: -sum(min(abs(x.strides[axis]), _FAR) for x in places))
+    return _with_loops(kernel, axes)
+
+
+def merged(kernel: Kernel) -> Kernel:
+    """Return a kernel that does the same in the same order, with loops merged where one will do."""
+    first = 1 if kernel.split else 0
+    return _with_loops(kernel, [axis for axis, n in enumerate(kernel.shape) if n != 1 and axis >= first])
+
+
+def _with_loops(kernel: Kernel, axes: list[int]) -> Kernel:
+    """Return a kernel with loops over axes, those merged that are neighbours and where one will do."""
+    places = accesses(kernel)
+    first = 1 if kernel.split else 0
     lengths: list[int] = list(kernel.shape[:first])
     kept: list[int] = list(range(first))  # the innermost of the axes that each new loop stands for
     for axis in axes:

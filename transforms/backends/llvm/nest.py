@@ -33,8 +33,8 @@ class Nest:
         self.writer.label(label)
         self.block = label
 
-    def loop(self, length: int, body: Callable[[str], None]) -> None:
-        """Write a loop around what ``body`` writes, given the index."""
+    def loop(self, length: int | str, body: Callable[[str], None]) -> None:
+        """Write a loop around what ``body`` writes, given the index; its length is at least 1."""
 
         def carrying_nothing(index: str, carried: list[str]) -> list[str]:
             body(index)
@@ -43,7 +43,7 @@ class Nest:
         self.carry(length, "", [], carrying_nothing)
 
     def carry(
-        self, length: int, kind: str, start: list[str], body: Callable[[str, list[str]], list[str]]
+        self, length: int | str, kind: str, start: list[str], body: Callable[[str, list[str]], list[str]]
     ) -> list[str]:
         """Write a loop that carries values of a type from step to step; return the last ones.
 

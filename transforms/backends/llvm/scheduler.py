@@ -39,6 +39,7 @@ from transforms.backends.llvm.steps import (
     writes,
 )
 from transforms.backends.llvm.threads import get_threads
+from transforms.backends.llvm.turning import in_whole_lines, with_turned_operands
 from transforms.backends.llvm.views import broadcast, contiguous_strides, is_contiguous, whole
 from transforms.backends.llvm.writer import NATIVE
 from transforms.graph.ir import Equation, Graph, Operand, Variable
@@ -106,7 +107,9 @@ class Scheduler:
         outputs = tuple(self.output(x) for x in self.graph.outputs)
         # What is made of them takes as much memory as the steps do: so nothing here has a name.
         bands = form_bands(
-            in_stages(without_copies(self._finished(), self.returned)), self.returned, get_threads()
+            in_stages(in_whole_lines(without_copies(with_turned_operands(self._finished()), self.returned))),
+            self.returned,
+            get_threads(),
         )
         schedule = Schedule(self.graph.inputs, tuple(self.constants), bands, outputs)
         return write_over(schedule, self.donated) if self.donated else schedule

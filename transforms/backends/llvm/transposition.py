@@ -6,15 +6,37 @@ parts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from transforms.backends.llvm.emit import NAME, Function
+from transforms.backends.llvm.loops import merged
 from transforms.backends.llvm.nest import Nest
 from transforms.backends.llvm.processor import Processor
 from transforms.backends.llvm.steps import Access, Kernel, Load
 from transforms.backends.llvm.writer import Writer, memory_type
 
 _SMALLEST = 4
+# Larger squares than this take more registers than there are, and long to compile.
+_LARGEST = 16
+# A block is so many squares along each axis. Its lines are read and written whole while they are in the first
+# cache, and only so many pages are in use at a time.
+_BLOCK = 4
+_INDEX = np.dtype(np.int64)
+
+
+class _Squares(NamedTuple):
+    """The squares of a block along an axis.
+
+    Attributes:
+        first: the number of the first one.
+        length: how many there are.
+    """
+
+    first: str
+    length: int | str
 
 
 class _Copy(NamedTuple):
@@ -35,15 +57,16 @@ class _Copy(NamedTuple):
 
 def transposition_function(kernel: Kernel, processor: Processor) -> Function | None:
     """Write the function of a kernel that only copies, if squares of it can be transposed; else give None."""
+    kernel = merged(kernel)
     copy = _as_copy(kernel)
     if copy is None:
         return None
     lengths = kernel.shape[copy.along_source], kernel.shape[copy.along_target]
     source = kernel.values[0]
-    lanes = processor.vector_bytes // source.dtype.itemsize
+    lanes = min(processor.vector_bytes // source.dtype.itemsize, _LARGEST)
     while lanes > min(lengths):
         lanes //= 2
-    if lanes < _SMALLEST or any(n % lanes for n in lengths):
+    if lanes < _SMALLEST:
         return None
     return _TranspositionWriter(kernel, copy, lanes).write()
 
@@ -86,23 +109,62 @@ class _TranspositionWriter:
             *("entry:", *self.writer.lines, "  ret void", "}"),
         ]
         buffers = self.copy.source.buffer, self.copy.target.buffer
-        return Function("\n".join(lines), frozenset(), buffers)
+        return Function("\n".join(lines), frozenset(self.writer.declarations), buffers)
 
     def _loops(self, axis: int, offsets: list[str]) -> None:
+        """Write the loops from an axis on; those over blocks of squares are inside of all others."""
         if axis == len(self.kernel.shape):
-            self._square(offsets)
-            return
-        strides = self.copy.source.strides[axis], self.copy.target.strides[axis]
-        length = self.kernel.shape[axis]
-        if axis in (self.copy.along_source, self.copy.along_target):
-            length //= self.lanes
-            strides = strides[0] * self.lanes, strides[1] * self.lanes
-        if axis == 0 and self.kernel.split:
-            self._loops(1, self.nest.moved(offsets, "%unit", strides))
+            self._blocks(offsets)
+        elif axis in (self.copy.along_source, self.copy.along_target):
+            self._loops(axis + 1, offsets)
+        elif axis == 0 and self.kernel.split:
+            self._loops(1, self.nest.moved(offsets, "%unit", self._strides(axis)))
         else:
+            length, strides = self.kernel.shape[axis], self._strides(axis)
             self.nest.loop(
                 length, lambda index: self._loops(axis + 1, self.nest.moved(offsets, index, strides))
             )
+
+    def _blocks(self, offsets: list[str]) -> None:
+        """Write loops over blocks, and in each over squares."""
+        source, target = self.copy.along_source, self.copy.along_target
+
+        def block(rows: _Squares, columns: _Squares) -> None:
+            def square(column: str, row: str) -> None:
+                place = self._moved(offsets, target, self.nest.moved([columns.first], column, [1])[0])
+                self._square(self._moved(place, source, self.nest.moved([rows.first], row, [1])[0]))
+
+            self.nest.loop(
+                columns.length, lambda column: self.nest.loop(rows.length, lambda row: square(column, row))
+            )
+
+        self._each_block(source, lambda rows: self._each_block(target, lambda columns: block(rows, columns)))
+
+    def _each_block(self, axis: int, body: Callable[[_Squares], None]) -> None:
+        """Write a loop over the blocks along an axis around what ``body`` writes, given their squares."""
+        squares = -(-self.kernel.shape[axis] // self.lanes)
+        most = min(squares, _BLOCK)
+
+        def inside(index: str) -> None:
+            (first,) = self.nest.moved(["0"], index, [most])
+            if squares % most:
+                left = self.writer.emit(f"sub nsw i64 {squares}, {first}")
+                body(_Squares(first, self.writer.intrinsic("smin", _INDEX, left, str(most))))
+            else:
+                body(_Squares(first, most))
+
+        self.nest.loop(-(-squares // most), inside)
+
+    def _moved(self, offsets: list[str], axis: int, square: str) -> list[str]:
+        """Return offsets at a square; the last one of an axis covers what the one before does, too."""
+        length = self.kernel.shape[axis]
+        place = square if square == "0" else self.writer.emit(f"mul nsw i64 {square}, {self.lanes}")
+        if length % self.lanes:
+            place = self.writer.intrinsic("smin", _INDEX, place, str(length - self.lanes))
+        return self.nest.moved(offsets, place, self._strides(axis))
+
+    def _strides(self, axis: int) -> tuple[int, int]:
+        return self.copy.source.strides[axis], self.copy.target.strides[axis]
 
     def _square(self, offsets: list[str]) -> None:
         """Read a square row by row, transpose it, and write it row by row."""

@@ -97,7 +97,7 @@ class Writer:
         self.lines.append(f"{name}:")
 
     def call(self, function: str, result: str, *arguments: tuple[str, str], flags: str = "") -> str:
-        """Call a function, given each argument's type and name, and declare it; flags say what is not to matter."""
+        """Call a function, given the type and name of each argument, and declare it; flags are LLVM's."""
         types = ", ".join(kind for kind, _ in arguments)
         self.declarations.add(f"declare {result} @{function}({types})")
         operands = ", ".join(f"{kind} {name}" for kind, name in arguments)
