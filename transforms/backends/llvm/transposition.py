@@ -24,6 +24,8 @@ _LARGEST = 16
 # A block is so many squares along each axis. Its lines are read and written whole while they are in the first
 # cache, and only so many pages are in use at a time.
 _BLOCK = 4
+# Where rows are a multiple of so many bytes apart, their lines have few places in the first cache.
+_CROWDED = 1 << 10
 _INDEX = np.dtype(np.int64)
 
 
@@ -128,15 +130,18 @@ class _TranspositionWriter:
     def _blocks(self, offsets: list[str]) -> None:
         """Write loops over blocks, and in each over squares."""
         source, target = self.copy.along_source, self.copy.along_target
+        is_crowded = not self.copy.target.strides[source] * self.align % _CROWDED
 
         def block(rows: _Squares, columns: _Squares) -> None:
             def square(column: str, row: str) -> None:
                 place = self._moved(offsets, target, self.nest.moved([columns.first], column, [1])[0])
                 self._square(self._moved(place, source, self.nest.moved([rows.first], row, [1])[0]))
 
-            self.nest.loop(
-                columns.length, lambda column: self.nest.loop(rows.length, lambda row: square(column, row))
-            )
+            loop = self.nest.loop
+            if is_crowded:
+                loop(rows.length, lambda row: loop(columns.length, lambda column: square(column, row)))
+            else:
+                loop(columns.length, lambda column: loop(rows.length, lambda row: square(column, row)))
 
         self._each_block(source, lambda rows: self._each_block(target, lambda columns: block(rows, columns)))
 
