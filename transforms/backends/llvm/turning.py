@@ -21,8 +21,8 @@ from transforms.types import ArrayType
 # Of fewer elements the lines stay in the first cache, and along fewer there is no square worth while.
 _FEWEST = 1 << 13
 _SHORTEST = 8
-# A unit of a copy has so many rows, so that it moves whole lines; smaller copies are in cache at once.
-_ROWS = 16
+# A unit of a copy has so many rows, or as few as move whole lines; smaller copies are in cache at once.
+_ROWS, _FEWEST_ROWS = 64, 16
 _LARGE = 1 << 15
 # There should be so many units at least.
 _UNITS = 8
@@ -122,7 +122,8 @@ def _in_blocks(kernel: Kernel) -> tuple[Kernel, int]:
     strides = load.access.strides[0], store.access.strides[0]
     if 1 not in strides or strides == (1, 1):
         return kernel, length
-    rows = next((n for n in range(_ROWS, length) if not length % n), length)
+    divisors = [n for n in range(_FEWEST_ROWS, length + 1) if not length % n] or [length]
+    rows = next((n for n in divisors if n >= _ROWS and n * _UNITS <= length), divisors[0])
     split = split_accesses(kernel, rows)
     assert isinstance(split, Kernel)
     units = length // rows
