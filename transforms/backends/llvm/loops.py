@@ -31,26 +31,24 @@ def merge_outer(kernel: Kernel) -> Kernel:
 def arrange(kernel: Kernel) -> Kernel:
     """Return a kernel that does the same with its loops sorted by stride, and merged where one will do.
 
-    The first loop of a split kernel stays as it is.
+    The first loops of a split kernel stay as they are.
     """
     places = accesses(kernel)
-    first = kernel.split
-    axes = [axis for axis, length in enumerate(kernel.shape) if length != 1 and axis >= first]
+    axes = [axis for axis, length in enumerate(kernel.shape) if length != 1 and axis >= kernel.split]
     if not kernel.scatters:  # whose order is that of the loops
         axes.sort(key=lambda axis: -sum(min(abs(x.strides[axis]), _FAR) for x in places))
-    return _with_loops(kernel, axes)
+    return _over(kernel, axes)
 
 
 def merged(kernel: Kernel) -> Kernel:
     """Return a kernel that does the same in the same order, with loops merged where one will do."""
-    first = 1 if kernel.split else 0
-    return _with_loops(kernel, [axis for axis, n in enumerate(kernel.shape) if n != 1 and axis >= first])
+    return _over(kernel, [axis for axis, n in enumerate(kernel.shape) if n != 1 and axis >= kernel.split])
 
 
-def _with_loops(kernel: Kernel, axes: list[int]) -> Kernel:
-    """Return a kernel with loops over axes, those merged that are neighbours and where one will do."""
+def _over(kernel: Kernel, axes: list[int]) -> Kernel:
+    """Return a kernel with its loops over axes, those merged that are neighbours and where one will do."""
     places = accesses(kernel)
-    first = 1 if kernel.split else 0
+    first = kernel.split
     lengths: list[int] = list(kernel.shape[:first])
     kept: list[int] = list(range(first))  # the innermost of the axes that each new loop stands for
     for axis in axes:

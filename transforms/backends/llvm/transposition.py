@@ -13,7 +13,7 @@ import numpy as np
 
 from transforms.backends.llvm.emit import NAME, Function
 from transforms.backends.llvm.loops import merged
-from transforms.backends.llvm.nest import Nest
+from transforms.backends.llvm.nest import Nest, unit_indices
 from transforms.backends.llvm.processor import Processor
 from transforms.backends.llvm.steps import Access, Kernel, Load
 from transforms.backends.llvm.writer import Writer, memory_type
@@ -74,7 +74,7 @@ def transposition_function(kernel: Kernel, processor: Processor) -> Function | N
 
 
 def _as_copy(kernel: Kernel) -> _Copy | None:
-    if len(kernel.values) != 1 or len(kernel.stores) != 1 or kernel.reductions or kernel.split > 1:
+    if len(kernel.values) != 1 or len(kernel.stores) != 1 or kernel.reductions:
         return None
     value, target = kernel.values[0], kernel.stores[0].access
     if not isinstance(value, Load) or value.access.buffer is target.buffer:
@@ -104,8 +104,10 @@ class _TranspositionWriter:
     def write(self) -> Function:
         """Return the function."""
         offsets = [str(self.copy.source.offset), str(self.copy.target.offset)]
+        for axis, index in enumerate(unit_indices(self.writer, self.kernel.shape[: self.kernel.split])):
+            offsets = self.nest.moved(offsets, index, self._strides(axis))
         if 0 not in self.kernel.shape:
-            self._loops(0, offsets)
+            self._loops(self.kernel.split, offsets)
         lines = [
             f"define hidden void {NAME}(ptr noalias %source, ptr noalias %target, i64 %unit) #0 {{",
             *("entry:", *self.writer.lines, "  ret void", "}"),
@@ -119,8 +121,6 @@ class _TranspositionWriter:
             self._blocks(offsets)
         elif axis in (self.copy.along_source, self.copy.along_target):
             self._loops(axis + 1, offsets)
-        elif axis == 0 and self.kernel.split:
-            self._loops(1, self.nest.moved(offsets, "%unit", self._strides(axis)))
         else:
             length, strides = self.kernel.shape[axis], self._strides(axis)
             self.nest.loop(

@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from transforms.backends.llvm.bands import split_accesses
 from transforms.backends.llvm.layouts import in_source_order
 from transforms.backends.llvm.steps import Access, Kernel, Load, Step, Store, writes
+from transforms.backends.llvm.units import split_accesses
 from transforms.backends.llvm.views import contiguous_strides
 from transforms.graph.ir import Variable
 from transforms.types import ArrayType
