@@ -14,7 +14,7 @@ from transforms import fori_loop, get_threads, grad, jit, reduce_window, scan, s
 from transforms.backends.llvm import translation, unlocked
 from transforms.backends.llvm.processor import initialize
 from transforms.backends.llvm.schedule import make_schedule
-from transforms.backends.llvm.steps import Band
+from transforms.backends.llvm.steps import Band, reads, writes
 from transforms.graph.passes import optimize
 
 RNG = np.random.default_rng(0)
@@ -57,6 +57,11 @@ CASES = {
     "running along the first axis": (lambda x: np.cumsum(np.cos(x), axis=0), real(49, 1001)),
     "running along the last axis": (lambda x: np.cumsum(x, axis=1) * 2, real(105, 501)),
     "a running result of one row": (lambda x: np.cumsum(np.sin(x)), real(60000)),
+    "a running result beside as many units": (
+        lambda x, y: (np.cumsum(x), np.sin(y[:, 0]), np.sum(y, axis=1)),
+        real(20001),
+        real(20000, 5),
+    ),
     "overlapping windows of examples": (grad(lambda x: np.sum(pool(x) ** 2)), real(9, 33, 31, 8)),
     "overlapping windows of one example": (grad(lambda x: np.sum(pool(x) ** 2)), real(1, 65, 63, 16)),
     "sums and extremes": (lambda x: (np.sum(x, 1), np.max(x, 1), np.min(x, 0)), real(96, 2047)),
@@ -98,6 +103,20 @@ def test_these_programs_are_split():
     assert any(band.local for band in bands("a chain of rows"))
     assert any(band.units % 2 for band in bands("gradients"))
     assert any(band.parallel for band in bands("overlapping windows of examples"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a running result of one row",
+        "a running result beside as many units",
+        "overlapping windows of one example",
+    ],
+)
+def test_units_do_not_go_on_from_each_other(name):
+    for band in bands(name):
+        for step in band.steps:
+            assert set(reads(step)).isdisjoint(writes(step))
 
 
 def test_numbers_of_threads(threads):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from transforms.backends.llvm.steps import Access, Gather, Kernel, Load, accesses
+from transforms.backends.llvm.steps import Access, Gather, Kernel, Load, accesses, is_running
 from transforms.types import Shape
 
 # Strides of more elements than this all cost a cache line.
@@ -13,7 +13,7 @@ _FAR = 64
 
 def merge_outer(kernel: Kernel) -> Kernel:
     """Return a kernel whose first loops are one, all but two at most, so that there are many units."""
-    if kernel.scatters:
+    if kernel.scatters or is_running(kernel):
         return kernel
     shape, kept = list(kernel.shape), list(range(len(kernel.shape)))
     while shape and shape[0] == 1:

@@ -354,6 +354,11 @@ def accesses(kernel: Kernel) -> list[Access]:
     return [*loads, *_written(kernel)]
 
 
+def is_running(kernel: Kernel) -> bool:
+    """Say whether a kernel may go on from what it has written, though not along its first loop."""
+    return not set(reads(kernel)).isdisjoint(writes(kernel))
+
+
 def reads(step: Step) -> Iterator[Variable]:
     """Return the buffers that a step reads, or that are there before it."""
     if isinstance(step, Kernel):

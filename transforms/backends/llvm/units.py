@@ -19,6 +19,7 @@ from transforms.backends.llvm.steps import (
     Kernel,
     Load,
     accesses,
+    is_running,
     reads,
     writes,
 )
@@ -43,7 +44,7 @@ def has_units(step: Splittable, units: int) -> bool:
 
 def _outer(step: Splittable, units: int) -> int:
     """Return of how many of a kernel's first loops so many units would be one index each; 0 if of none."""
-    if isinstance(step, Contraction) or step.scatters:
+    if isinstance(step, Contraction) or step.scatters or is_running(step):
         return 0
     counts = itertools.accumulate(step.shape, operator.mul)
     found = next((axis + 1 for axis, count in enumerate(counts) if count == units), 0)
