@@ -106,7 +106,7 @@ def measure(workload: Workload, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def measure_fresh(workload: Workload, name: str, given: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Return a contender's first call and memory: medians of some fresh processes, or of one if it is slow."""
+    """Return a contender's first call and memory: medians of fresh processes, or of one if it is slow."""
 
     def one() -> Any:
         return run("fresh", workload.name, name, given, threads=options.threads, caches=False)
