@@ -171,9 +171,14 @@ def _unit_axes(step: Splittable) -> tuple[int, ...]:
 
 
 def _with_accesses(kernel: Kernel, change: Callable[[Access], Access]) -> Kernel:
+    shared: dict[Shape, Shape] = {}  # a kernel may have a hundred accesses with the same strides
+
     def changed(x: Any) -> Any:
         access = change(x.access)
-        return x if access is x.access else x._replace(access=access)
+        if access is x.access:
+            return x
+        strides = shared.setdefault(access.strides, access.strides)
+        return x._replace(access=access._replace(strides=strides))
 
     return kernel._replace(
         values=tuple(changed(x) if isinstance(x, (Load, Gather)) else x for x in kernel.values),
