@@ -54,7 +54,7 @@ class Group:
 
     def load(self, access: Access, dtype: DType) -> int:
         """Return the value that is read at an access."""
-        return self._value(Load(access, dtype), (access, dtype))
+        return self.add(Load(access, dtype))
 
     def number(self, value: bool | int | float, dtype: DType) -> int:
         """Return a known value; the text tells -0.0 from 0.0."""
@@ -62,11 +62,11 @@ class Group:
 
     def apply(self, operation: str, operands: tuple[int, ...], dtype: DType) -> int:
         """Return the result of an operation."""
-        return self._value(Apply(operation, operands, dtype), (operation, operands, dtype))
+        return self.add(Apply(operation, operands, dtype))
 
     def add(self, value: Value) -> int:
         """Return a value of any kind."""
-        return self._value(value, (value,))
+        return self._value(value, value)
 
     def cast(self, value: int, dtype: DType) -> int:
         """Return a value in another dtype."""

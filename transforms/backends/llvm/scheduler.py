@@ -121,11 +121,13 @@ class Scheduler:
         def finished(group: Group) -> Kernel:
             return merge_outer(group.kernel(self.stored, access))
 
-        steps = [finished(x) if isinstance(x, Group) else x for x in self.steps]
-        fills = {x: finished(group) for x, group in self.fills.items()}
-        self.steps.clear()
         self.groups.clear()
-        return _with_fills(steps, fills)
+        self.steps.reverse()
+        steps: list[Step] = []
+        while self.steps:
+            step = self.steps.pop()
+            steps.append(finished(step) if isinstance(step, Group) else step)
+        return _with_fills(steps, {x: finished(group) for x, group in self.fills.items()})
 
     def equation(self, equation: Equation) -> None:
         """Add an equation: by its primitive's rule, as an element of a group, or as a call of NumPy."""
