@@ -27,6 +27,7 @@ from transforms.backends.llvm.steps import (
 )
 from transforms.backends.llvm.units import (
     Splittable,
+    divisors,
     has_units,
     in_place,
     leading,
@@ -82,7 +83,6 @@ def form_bands(steps: Sequence[Step], returned: set[Variable], threads: int) -> 
             formed += band.finish()
         else:
             formed.append(step)
-    write_in_place(formed, returned)
     return _with_local_buffers(formed, returned)
 
 
@@ -175,10 +175,11 @@ def _with_local_buffers(steps: list[Step], returned: set[Variable]) -> tuple[Ste
             touched.setdefault(buffer, set()).add(index)
     for index, step in enumerate(steps):
         if isinstance(step, Band) and step.units > 1:
-            apart = _apart(step.steps)
-            written = dict.fromkeys(writes(step))
-            local = tuple(x for x in written if x not in returned and len(touched[x]) == 1 and apart[x])
-            steps[index] = step._replace(local=local, steps=tuple(in_place(x, local) for x in step.steps))
+            own = {x for x in writes(step) if x not in returned and len(touched[x]) == 1}
+            band = write_in_place(step, own)
+            apart = _apart(band.steps)
+            local = tuple(x for x in dict.fromkeys(writes(band)) if x in own and apart[x])
+            steps[index] = band._replace(local=local, steps=tuple(in_place(x, local) for x in band.steps))
     return tuple(steps)
 
 
@@ -229,7 +230,7 @@ class _Forming:
         self.most = _most_units(step)
         self.apart: dict[Variable, bool] = {}
         self.written = set(writes(step))
-        self._note(step)
+        self._note(unit_parts(split_step(step, self.units)))
 
     def join(self, steps: tuple[Splittable, ...]) -> bool:
         """Add all of some steps, or none; say which."""
@@ -273,11 +274,11 @@ class _Forming:
         self.units, self.most = units, most
         self.steps.append(step)
         self.written |= written
-        self._note(step)
+        self._note(parts)
         return True
 
-    def _note(self, step: Splittable) -> None:
-        for buffer, apart in unit_parts(split_step(step, self.units)):
+    def _note(self, parts: Iterable[tuple[Variable, bool]]) -> None:
+        for buffer, apart in parts:
             self.apart[buffer] = self.apart.get(buffer, True) and apart
 
     def _size(self) -> int:
@@ -302,12 +303,8 @@ class _Forming:
         if sum(map(nanoseconds, self.steps)) < _WORTH_THREADS and size < _UNIT_BYTES:
             return 1
         wanted = min(max(size // _UNIT_BYTES, _FEWEST_UNITS), self.most)
-        divisors = [
-            n
-            for n in range(1, self.units + 1)
-            if not self.units % n and all(has_units(step, n) for step in self.steps)
-        ]
-        return next((n for n in divisors if n >= wanted), divisors[-1])
+        counts = [n for n in divisors(self.units) if all(has_units(step, n) for step in self.steps)]
+        return next((n for n in counts if n >= wanted), counts[-1])
 
 
 def _runs(steps: Sequence[Splittable], units: int) -> list[tuple[list[Splittable], int]]:
@@ -335,8 +332,8 @@ def _in_blocks(steps: Sequence[Splittable], units: int, rows: int, parallel: boo
         return Band(tuple(split_step(step, units) for step in steps), units, parallel)
     apart = _apart(split_rows(step, units, rows) for step in steps)
     wanted = _bytes(x for x, keeps in apart.items() if keeps) // (units * _UNIT_BYTES)
-    divisors = [n for n in range(1, most + 1) if not rows % n]
-    blocks = next((n for n in divisors if n >= wanted), divisors[-1])
+    counts = [n for n in divisors(rows) if n <= most]
+    blocks = next((n for n in counts if n >= wanted), counts[-1])
     return Band(tuple(split_rows(step, units, blocks) for step in steps), units * blocks, parallel)
 
 

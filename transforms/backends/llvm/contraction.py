@@ -54,7 +54,7 @@ def _arranged(contraction: Contraction) -> Contraction:
     """
     stacked, rows = len(contraction.stack), len(contraction.rows)
     left, right, out = contraction.left.strides, contraction.right.strides, contraction.out.strides
-    first = 1 if contraction.split in ("rows", "both") else 0
+    first = 1 if stacked in contraction.unit_axes else 0
     inner_order = sorted(
         range(len(contraction.inner)),
         key=lambda axis: (-abs(right[stacked + axis]), -abs(left[stacked + rows + axis])),
@@ -85,7 +85,7 @@ def _arranged(contraction: Contraction) -> Contraction:
 def tile_axis(contraction: Contraction) -> int:
     """Return the axis of rows that fills tiles: of the long ones that whose elements are nearest."""
     stacked = len(contraction.stack)
-    first = 1 if contraction.split in ("rows", "both") else 0
+    first = 1 if stacked in contraction.unit_axes else 0
     axes = range(first, len(contraction.rows))
     longest = max(contraction.rows[axis] for axis in axes)
     long = [axis for axis in axes if contraction.rows[axis] >= min(longest, _LONG)]
@@ -156,7 +156,9 @@ class _ContractionWriter:
         self.vector = f"<{self.lanes} x {self.kind}>"
         self.writer = Writer()
         self.nest = Nest(self.writer)
-        self.units: dict[str, str] = {}
+        self.units: dict[
+            int, str
+        ] = {}  # the index of each axis of stack and rows that a unit is one index of
         stacked, rows = len(contraction.stack), len(contraction.rows)
         left = contraction.left.strides
         self.left_rows, self.left_inner = left[stacked : stacked + rows], left[stacked + rows :]
@@ -175,7 +177,9 @@ class _ContractionWriter:
         operands = (contraction.left, contraction.right, contraction.out)
         offsets = [str(x.offset) for x in operands]
         if not contraction.is_empty:
-            self.units = self._units()
+            axes, lengths = contraction.unit_axes, (*contraction.stack, *contraction.rows)
+            indices = unit_indices(self.writer, tuple(lengths[axis] for axis in axes))
+            self.units = dict(zip(axes, indices, strict=True))
             self._stack(0, offsets)
         text = "\n".join(
             [
@@ -189,13 +193,6 @@ class _ContractionWriter:
 
     # --- loops
 
-    def _units(self) -> dict[str, str]:
-        """Return the index of each loop that a unit is one index of."""
-        contraction = self.contraction
-        kinds = [x for x in ("stack", "rows") if contraction.split in (x, "both")]
-        lengths = tuple((contraction.stack if x == "stack" else contraction.rows)[0] for x in kinds)
-        return dict(zip(kinds, unit_indices(self.writer, lengths), strict=True))
-
     def _stack(self, axis: int, offsets: Sequence[str]) -> None:
         contraction = self.contraction
         if axis == len(contraction.stack):
@@ -206,12 +203,12 @@ class _ContractionWriter:
         def body(index: str) -> None:
             self._stack(axis + 1, self.nest.moved(offsets, index, strides))
 
-        self._unit_or_loop("stack" if axis == 0 else "", contraction.stack[axis], body)
+        self._unit_or_loop(axis, contraction.stack[axis], body)
 
-    def _unit_or_loop(self, kind: str, length: int, body: Callable[[str], None]) -> None:
-        """Write a loop, unless a call does one index of it: of the first of its kind."""
-        if kind in self.units:
-            body(self.units[kind])
+    def _unit_or_loop(self, axis: int, length: int, body: Callable[[str], None]) -> None:
+        """Write a loop over an axis of stack and rows, unless a call does one index of it."""
+        if axis in self.units:
+            body(self.units[axis])
         else:
             self.nest.loop(length, body)
 
@@ -250,7 +247,7 @@ class _ContractionWriter:
         strides = (self.left_rows[axis], 0, self.out_rows[axis])
         if axis < len(rows) - 1:
             self._unit_or_loop(
-                "rows" if axis == 0 else "",
+                len(self.contraction.stack) + axis,
                 rows[axis],
                 lambda index: self._rows(axis + 1, self.nest.moved(offsets, index, strides), width, sweep),
             )

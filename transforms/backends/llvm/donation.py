@@ -22,6 +22,7 @@ from transforms.backends.llvm.steps import (
     Schedule,
     Step,
     reads,
+    with_accesses,
     writes,
 )
 from transforms.backends.llvm.units import unit_parts
@@ -199,11 +200,4 @@ def renamed_part(step: Kernel | Contraction, names: dict[Variable, Variable]) ->
 
     if isinstance(step, Contraction):
         return step._replace(left=named(step.left), right=named(step.right), out=named(step.out))
-    return step._replace(
-        values=tuple(
-            z._replace(access=named(z.access)) if isinstance(z, (Load, Gather)) else z for z in step.values
-        ),
-        stores=tuple(z._replace(access=named(z.access)) for z in step.stores),
-        reductions=tuple(z._replace(access=named(z.access)) for z in step.reductions),
-        scatters=tuple(z._replace(access=named(z.access)) for z in step.scatters),
-    )
+    return with_accesses(step, named)

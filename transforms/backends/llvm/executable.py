@@ -13,7 +13,6 @@ from transforms.backends.llvm import archive
 from transforms.backends.llvm.instance import Instance
 from transforms.backends.llvm.layout import Build
 from transforms.backends.llvm.machine import Code
-from transforms.backends.llvm.steps import show
 from transforms.backends.llvm.translation import translated
 from transforms.backends.placement import Placement
 from transforms.graph.ir import Graph
@@ -21,8 +20,9 @@ from transforms.graph.stage import stage_flat
 from transforms.lazy import lazy_module
 from transforms.types import Array
 
-# A program that is on disk needs neither.
+# A program that is on disk needs none of them.
 building = lazy_module("transforms.backends.llvm.building")
+listing = lazy_module("transforms.backends.llvm.listing")
 profiling = lazy_module("transforms.backends.llvm.profile")
 
 
@@ -80,7 +80,7 @@ class NativeExecutable:
     def source(self) -> str:
         """Return the schedule, and the LLVM module that was made of it."""
         made = building.stages(self._graph, self._donated)
-        comment = "\n".join(f"; {line}" for line in show(made.schedule).splitlines())
+        comment = "\n".join(f"; {line}" for line in listing.show(made.schedule).splitlines())
         return "\n\n".join([comment, *made.written.modules]) + "\n"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from transforms.backends.llvm.steps import Access, Gather, Kernel, Load, accesses, is_running
+from transforms.backends.llvm.steps import Access, Kernel, accesses, is_running, with_accesses
 from transforms.types import Shape
 
 # Strides of more elements than this all cost a cache line.
@@ -69,16 +69,8 @@ def _with_loops(kernel: Kernel, shape: Shape, kept: Sequence[int]) -> Kernel:
     def along(access: Access) -> Access:
         return access._replace(strides=tuple(access.strides[axis] for axis in kept))
 
-    return kernel._replace(
-        shape=shape,
-        reduced=tuple(kernel.reduced[axis] for axis in kept),
-        values=tuple(
-            x._replace(access=along(x.access)) if isinstance(x, (Load, Gather)) else x for x in kernel.values
-        ),
-        stores=tuple(x._replace(access=along(x.access)) for x in kernel.stores),
-        reductions=tuple(x._replace(access=along(x.access)) for x in kernel.reductions),
-        scatters=tuple(x._replace(access=along(x.access)) for x in kernel.scatters),
-    )
+    reduced = tuple(kernel.reduced[axis] for axis in kept)
+    return with_accesses(kernel, along)._replace(shape=shape, reduced=reduced)
 
 
 def _are_one(kernel: Kernel, places: Sequence[Access], outer: int, inner: int) -> bool:

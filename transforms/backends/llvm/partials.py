@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterable
 
 from transforms.backends.llvm.bands import nanoseconds
-from transforms.backends.llvm.steps import Access, Kernel, Load, Reduce, Step
-from transforms.backends.llvm.units import split_accesses
+from transforms.backends.llvm.steps import Access, Kernel, Load, Reduce, Step, expanded
+from transforms.backends.llvm.units import divided
 from transforms.backends.llvm.views import contiguous_strides, whole
 from transforms.graph.ir import Variable
 from transforms.types import ArrayType, Shape
@@ -23,18 +23,14 @@ _PARTS = 32
 
 def in_stages(steps: Iterable[Step]) -> list[Step]:
     """Divide the long reductions over first axes."""
-    divided: list[Step] = []
-    for step in steps:
-        divided.extend(_stages(step) if isinstance(step, Kernel) else [step])
-    return divided
+    return expanded(steps, _stages)
 
 
 def _stages(kernel: Kernel) -> list[Step]:
     parts = _count(kernel)
     if parts == 1:
         return [kernel]
-    split = split_accesses(kernel, kernel.shape[0] // parts)
-    assert isinstance(split, Kernel)
+    split = divided(kernel, kernel.shape[0] // parts)
     kept = _kept(kernel)
     shape = (parts, *(kernel.shape[axis] for axis in kept))
     buffers = [Variable(ArrayType(shape, x.dtype)) for x in kernel.reductions]
@@ -46,11 +42,7 @@ def _stages(kernel: Kernel) -> list[Step]:
             strides[axis] = stride
         return reduction._replace(access=Access(buffer, 0, (first, *strides)))
 
-    first = split._replace(
-        shape=(parts, kernel.shape[0] // parts, *kernel.shape[1:]),
-        reduced=(False, *kernel.reduced),
-        reductions=tuple(map(partial, split.reductions, buffers)),
-    )
+    first = split._replace(reductions=tuple(map(partial, split.reductions, buffers)))
     results: dict[Variable, list[tuple[Reduce, Variable]]] = {}
     for reduction, buffer in zip(kernel.reductions, buffers, strict=True):
         results.setdefault(reduction.access.buffer, []).append((reduction, buffer))

@@ -12,8 +12,8 @@ import math
 from collections.abc import Iterable, Sequence
 
 from transforms.backends.llvm.layouts import in_source_order
-from transforms.backends.llvm.steps import Access, Kernel, Load, Step, Store, writes
-from transforms.backends.llvm.units import split_accesses
+from transforms.backends.llvm.steps import Access, Kernel, Load, Step, Store, expanded, writes
+from transforms.backends.llvm.units import divided, divisors
 from transforms.backends.llvm.views import contiguous_strides
 from transforms.graph.ir import Variable
 from transforms.types import ArrayType
@@ -32,15 +32,12 @@ _MOST = 2
 
 def with_turned_operands(steps: Iterable[Step]) -> list[Step]:
     """Put before each kernel the copies of those operands that lie the other way."""
-    turned: list[Step] = []
-    for step in steps:
-        turned.extend(_turned(step) if isinstance(step, Kernel) else [step])
-    return turned
+    return expanded(steps, _turned)
 
 
 def in_whole_lines(steps: Iterable[Step]) -> list[Step]:
     """Divide the copies so that a unit of each reads and writes lines of the cache as a whole."""
-    return [_in_whole_lines(step) if isinstance(step, Kernel) else step for step in steps]
+    return expanded(steps, lambda kernel: (_in_whole_lines(kernel),))
 
 
 def _turned(kernel: Kernel) -> Sequence[Step]:
@@ -122,9 +119,6 @@ def _in_blocks(kernel: Kernel) -> tuple[Kernel, int]:
     strides = load.access.strides[0], store.access.strides[0]
     if 1 not in strides or strides == (1, 1):
         return kernel, length
-    divisors = [n for n in range(_FEWEST_ROWS, length + 1) if not length % n] or [length]
-    rows = next((n for n in divisors if n >= _ROWS and n * _UNITS <= length), divisors[0])
-    split = split_accesses(kernel, rows)
-    assert isinstance(split, Kernel)
-    units = length // rows
-    return split._replace(shape=(units, rows, *kernel.shape[1:]), reduced=(False, *split.reduced)), units
+    fitting = [n for n in divisors(length) if n >= _FEWEST_ROWS] or [length]
+    rows = next((n for n in fitting if n >= _ROWS and n * _UNITS <= length), fitting[0])
+    return divided(kernel, rows), length // rows

@@ -9,24 +9,34 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from collections.abc import Iterator
+from typing import TypeAlias
 
 from transforms.backends.llvm.steps import (
     Access,
     Contraction,
     Gather,
     Kernel,
-    Load,
     accesses,
     is_running,
     reads,
+    with_accesses,
     writes,
 )
 from transforms.graph.ir import Variable
 from transforms.types import Shape
 
 Splittable: TypeAlias = Kernel | Contraction
+
+
+def divisors(number: int) -> list[int]:
+    """Return what divides a positive number, in order.
+
+    >>> divisors(12)
+    [1, 2, 3, 4, 6, 12]
+    """
+    small = [n for n in range(1, math.isqrt(number) + 1) if not number % n]
+    return [*small, *(number // n for n in reversed(small) if n * n != number)]
 
 
 def leading(step: Splittable) -> int:
@@ -58,14 +68,19 @@ def split_step(step: Splittable, units: int) -> Splittable:
     if isinstance(step, Kernel) and leading(step) % units:
         return step._replace(split=_outer(step, units))
     length = leading(step) // units
-    split = split_accesses(step, length)
-    if isinstance(split, Kernel):
-        return split._replace(
-            shape=(units, length, *split.shape[1:]), reduced=(False, *split.reduced), split=1
-        )
+    if isinstance(step, Kernel):
+        return divided(step, length)._replace(split=1)
+    split = _split_accesses(step, length)
     if split.splits_rows:
         return split._replace(rows=(units, length, *split.rows[1:]), split="rows")
     return split._replace(stack=(units, length, *split.stack[1:]), split="stack")
+
+
+def divided(kernel: Kernel, length: int) -> Kernel:
+    """Return a kernel whose first loop is two: over parts of some length, over which no reduction runs."""
+    split = with_accesses(kernel, lambda access: _split(access, 0, length))
+    shape = (kernel.shape[0] // length, length, *kernel.shape[1:])
+    return split._replace(shape=shape, reduced=(False, *kernel.reduced))
 
 
 def split_columns(step: Contraction, units: int) -> Contraction:
@@ -101,37 +116,35 @@ def split_rows(step: Splittable, units: int, blocks: int) -> Splittable:
     length = (step.rows[0] if isinstance(step, Contraction) else step.shape[axis]) // blocks
 
     def along(access: Access) -> Access:
-        stride = access.strides[axis]
-        return access._replace(
-            strides=(*access.strides[:axis], stride * length, stride, *access.strides[axis + 1 :])
-        )
+        return _split(access, axis, length)
 
     if isinstance(step, Contraction):
         rows = (blocks, length, *step.rows[1:])
         return step._replace(left=along(step.left), out=along(step.out), rows=rows, split="both")
     shape = (*step.shape[:axis], blocks, length, *step.shape[axis + 1 :])
     reduced = (False, *step.reduced)
-    return _with_accesses(step, along)._replace(shape=shape, reduced=reduced, split=axis + 1)
+    return with_accesses(step, along)._replace(shape=shape, reduced=reduced, split=axis + 1)
 
 
-def split_accesses(step: Splittable, length: int) -> Splittable:
-    """Return a step whose accesses have two strides for the units: from part to part, and within one."""
+def _split_accesses(step: Contraction, length: int) -> Contraction:
+    """Return a contraction with two strides for the axis of the units: from part to part, and within one."""
+    axis = step.outermost
+    right = step.right if step.splits_rows else _split(step.right, 0, length)
+    left, out = (_split(access, axis, length) for access in (step.left, step.out))
+    return step._replace(left=left, right=right, out=out)
 
-    def along(access: Access, axis: int = 0) -> Access:
-        stride = access.strides[axis]
-        both = (stride * length, stride)
-        return access._replace(strides=(*access.strides[:axis], *both, *access.strides[axis + 1 :]))
 
-    if isinstance(step, Contraction):
-        axis = step.outermost
-        right = step.right if step.splits_rows else along(step.right)
-        return step._replace(left=along(step.left, axis), right=right, out=along(step.out, axis))
-    return _with_accesses(step, along)
+def _split(access: Access, axis: int, length: int) -> Access:
+    """Return an access with two strides for an axis: from part to part of some length, and within one."""
+    stride = access.strides[axis]
+    return access._replace(
+        strides=(*access.strides[:axis], stride * length, stride, *access.strides[axis + 1 :])
+    )
 
 
 def unit_parts(step: Splittable) -> Iterator[tuple[Variable, bool]]:
     """Return the buffer of each access of a split step, and whether each unit has a part of it alone."""
-    axes = _unit_axes(step)
+    axes = step.unit_axes
     if isinstance(step, Kernel):
         moved = {x.access for x in step.values if isinstance(x, Gather)}
         for access in accesses(step):
@@ -149,7 +162,7 @@ def in_place(step: Splittable, local: tuple[Variable, ...]) -> Splittable:
     """Return a split step whose accesses to local buffers do not move along the units."""
     if set(local).isdisjoint((*reads(step), *writes(step))):
         return step
-    axes = _unit_axes(step)
+    axes = step.unit_axes
 
     def still(access: Access) -> Access:
         if access.buffer not in local:
@@ -160,32 +173,7 @@ def in_place(step: Splittable, local: tuple[Variable, ...]) -> Splittable:
     if isinstance(step, Contraction):
         right = still(step.right) if step.split == "stack" else step.right
         return step._replace(left=still(step.left), right=right, out=still(step.out))
-    return _with_accesses(step, still)
-
-
-def _unit_axes(step: Splittable) -> tuple[int, ...]:
-    """Return which axes of a split step, of a contraction's result, a unit is one index of."""
-    if isinstance(step, Kernel):
-        return tuple(range(step.split))
-    return {"": (), "stack": (0,), "rows": (len(step.stack),), "both": (0, len(step.stack))}[step.split]
-
-
-def _with_accesses(kernel: Kernel, change: Callable[[Access], Access]) -> Kernel:
-    shared: dict[Shape, Shape] = {}  # a kernel may have a hundred accesses with the same strides
-
-    def changed(x: Any) -> Any:
-        access = change(x.access)
-        if access is x.access:
-            return x
-        strides = shared.setdefault(access.strides, access.strides)
-        return x._replace(access=access._replace(strides=strides))
-
-    return kernel._replace(
-        values=tuple(changed(x) if isinstance(x, (Load, Gather)) else x for x in kernel.values),
-        stores=tuple(map(changed, kernel.stores)),
-        reductions=tuple(map(changed, kernel.reductions)),
-        scatters=tuple(map(changed, kernel.scatters)),
-    )
+    return with_accesses(step, still)
 
 
 def _keeps_apart(access: Access, loops: Shape, axes: tuple[int, ...]) -> bool:

@@ -126,7 +126,7 @@ def convolve(scheduler: Scheduler, x: Region, kernel: Region, geometry: Geometry
     images = _cut(images, channels, features)
     parts = 1 if images.cuts > 1 else _feature_parts(images, channels, features)
     if parts == images.cuts == 1:
-        images = images.divided(_parts_of_rows(images))
+        images = images.divided(_example_parts(images))
     taps = _transformed(parts, channels, features // parts, result.type.dtype)
     # Either of the transforms is all there before the other begins, which goes through its parts one by one.
     # So is the input: it is kept for the kernel's derivative anyway, and the transforms would not fit into
@@ -165,7 +165,7 @@ def _feature_parts(images: Images, channels: int, features: int) -> int:
     return parts if (kernel_is_larger or is_single) and not rest else 1
 
 
-def _parts_of_rows(images: Images) -> int:
+def _example_parts(images: Images) -> int:
     """Return into how many parts of examples a convolution should be divided."""
     tiles = images.across * images.along
     fitting = (n for n in range(1, images.each) if not images.each % n and n * tiles >= _ROWS)
