@@ -22,6 +22,7 @@ from transforms.backends.llvm.steps import (
     Kernel,
     Step,
     accesses,
+    is_running,
     reads,
     writes,
 )
@@ -31,11 +32,13 @@ from transforms.backends.llvm.units import (
     has_units,
     in_place,
     leading,
+    periods,
     rows_of,
     split_columns,
     split_rows,
     split_step,
     unit_parts,
+    with_first,
 )
 from transforms.graph.ir import Variable
 
@@ -142,7 +145,7 @@ class _Queue:
                     missing = self.after[index] - self.done
                     if missing <= fills.keys():
                         joining = {**{i: fills[i] for i in sorted(missing)}, index: step}
-                        if band.join(tuple(joining.values())):
+                        if band.join(tuple(joining.values()), self._ending(index)):
                             for i in joining:
                                 self._take(i)
                             continue
@@ -155,8 +158,11 @@ class _Queue:
             return False
         if ahead < _NEAR:
             return True
-        ending = _bytes(x for x in self.read[index] if x in self.stored and self.left[x] == 1)
-        return _bytes(x for x in self.written[index] if x in self.stored) <= ending
+        return _bytes(x for x in self.written[index] if x in self.stored) <= _bytes(self._ending(index))
+
+    def _ending(self, index: int) -> set[Variable]:
+        """Return the buffers that nothing reads after a step."""
+        return {x for x in self.read[index] if x in self.stored and self.left[x] == 1}
 
     def _take(self, index: int) -> Step:
         step = self.waiting.pop(index)
@@ -177,19 +183,11 @@ def _with_local_buffers(steps: list[Step], returned: set[Variable]) -> tuple[Ste
         if isinstance(step, Band) and step.units > 1:
             own = {x for x in writes(step) if x not in returned and len(touched[x]) == 1}
             band = write_in_place(step, own)
-            apart = _apart(band.steps)
-            local = tuple(x for x in dict.fromkeys(writes(band)) if x in own and apart[x])
-            steps[index] = band._replace(local=local, steps=tuple(in_place(x, local) for x in band.steps))
+            apart = periods(band.steps)
+            local = {x: apart[x] for x in writes(band) if x in own and apart[x]}
+            inner = tuple(in_place(x, band.units, local) for x in band.steps)
+            steps[index] = band._replace(local=tuple(local), steps=inner)
     return tuple(steps)
-
-
-def _apart(steps: Iterable[Splittable]) -> dict[Variable, bool]:
-    """Return for each buffer that split steps touch whether each unit has a part of it for its own."""
-    apart: dict[Variable, bool] = {}
-    for step in steps:
-        for buffer, keeps in unit_parts(step):
-            apart[buffer] = apart.get(buffer, True) and keeps
-    return apart
 
 
 def _dependencies(
@@ -220,7 +218,7 @@ class _Forming:
         steps: so far.
         units: how many units there can be.
         most: how many units there should be at most.
-        apart: for each buffer whether each unit touches a part of its own.
+        apart: for each buffer the period in which each unit has a part of its own; 0 if units share parts.
     """
 
     def __init__(self, step: Splittable, threads: int) -> None:
@@ -228,14 +226,15 @@ class _Forming:
         self.steps = [step]
         self.units = leading(step)
         self.most = _most_units(step)
-        self.apart: dict[Variable, bool] = {}
+        self.apart: dict[Variable, int] = {}
         self.written = set(writes(step))
         self._note(unit_parts(split_step(step, self.units)))
 
-    def join(self, steps: tuple[Splittable, ...]) -> bool:
-        """Add all of some steps, or none; say which."""
+    def join(self, steps: tuple[Splittable, ...], ending: set[Variable]) -> bool:
+        """Add all of some steps, or none, given what nothing reads after them; say which."""
         if len(steps) == 1:
-            return self._joins(steps[0]) or self._joins_turned(steps[0])
+            (step,) = steps
+            return self._joins(step) or self._joins_turned(step) or self._joins_along(step, ending)
         before = list(self.steps), self.units, self.most, dict(self.apart), set(self.written)
         if all(map(self._joins, steps)):
             return True
@@ -248,6 +247,23 @@ class _Forming:
         if turned is None or _bytes(writes(turned)) > _UNIT_BYTES:
             return False
         return self.written.issuperset(reads(turned)) and self._joins(turned)
+
+    def _joins_along(self, step: Splittable, ending: set[Variable]) -> bool:
+        """Add a kernel along the axis of which each unit has a part in each row, as of some features.
+
+        It has to be the last that reads these, and to read little else, of which it takes short parts, too.
+        """
+        if not isinstance(step, Kernel) or step.scatters or is_running(step):
+            return False
+        if _bytes({*reads(step)} - self.written) > _SMALL:
+            return False
+        for access in accesses(step):
+            x, period = access.buffer, self.apart.get(access.buffer, 0)
+            if x in self.written and x in ending and 0 < period < x.type.size:
+                lengths = zip(step.shape, access.strides, strict=True)
+                axis = next((k for k, (n, stride) in enumerate(lengths) if n * stride == period), 0)
+                return axis > 0 and self._joins(with_first(step, axis))
+        return False
 
     def _joins(self, step: Splittable) -> bool:
         """Add a step if its units fit those of the others; say whether they do."""
@@ -265,10 +281,10 @@ class _Forming:
         written = set(writes(step))
         shared = {x for x in reads(step) if x in self.written} | {x for x in written if x in self.apart}
         parts = list(unit_parts(split_step(step, units)))
-        if any(x in shared and not (apart and self.apart[x]) for x, apart in parts):
+        if any(x in shared and not (period and period == self.apart[x]) for x, period in parts):
             return False
         most = min(self.most, _most_units(step))
-        size = self._size() + _bytes(x for x, apart in parts if apart and x not in self.apart)
+        size = self._size() + _bytes(x for x, period in parts if period and x not in self.apart)
         if size > _COARSEST * most * _UNIT_BYTES:
             return False
         self.units, self.most = units, most
@@ -277,9 +293,10 @@ class _Forming:
         self._note(parts)
         return True
 
-    def _note(self, parts: Iterable[tuple[Variable, bool]]) -> None:
-        for buffer, apart in parts:
-            self.apart[buffer] = self.apart.get(buffer, True) and apart
+    def _note(self, parts: Iterable[tuple[Variable, int]]) -> None:
+        for buffer, period in parts:
+            if self.apart.setdefault(buffer, period) != period:
+                self.apart[buffer] = 0
 
     def _size(self) -> int:
         """Return the bytes of all that units have a part of."""
@@ -321,7 +338,7 @@ def _runs(steps: Sequence[Splittable], units: int) -> list[tuple[list[Splittable
 
 def _keeps_to_rows(steps: Sequence[Splittable], units: int, rows: int) -> bool:
     """Say whether of what some steps make they read the same rows only."""
-    apart = _apart(split_rows(step, units, rows) for step in steps)
+    apart = periods(split_rows(step, units, rows) for step in steps)
     return all(apart[x] for step in steps for x in writes(step))
 
 
@@ -330,7 +347,7 @@ def _in_blocks(steps: Sequence[Splittable], units: int, rows: int, parallel: boo
     most = rows // _UNIT_ROWS
     if most < 2 or len(steps) == 1:
         return Band(tuple(split_step(step, units) for step in steps), units, parallel)
-    apart = _apart(split_rows(step, units, rows) for step in steps)
+    apart = periods(split_rows(step, units, rows) for step in steps)
     wanted = _bytes(x for x, keeps in apart.items() if keeps) // (units * _UNIT_BYTES)
     counts = [n for n in divisors(rows) if n <= most]
     blocks = next((n for n in counts if n >= wanted), counts[-1])
@@ -341,7 +358,7 @@ def _take_less(bands: Sequence[Band], whole: Band, threads: int) -> bool:
     """Say whether threads need less room for bands than for the one that they are of."""
 
     def local(band: Band) -> int:
-        written, apart = set(writes(band)), _apart(band.steps)
+        written, apart = set(writes(band)), periods(band.steps)
         return threads * _bytes(x for x in written if apart[x]) // band.units
 
     written = [{*reads(band), *writes(band)} & {*writes(whole)} for band in bands]

@@ -25,7 +25,7 @@ from transforms.backends.llvm.steps import (
     with_accesses,
     writes,
 )
-from transforms.backends.llvm.units import unit_parts
+from transforms.backends.llvm.units import periods
 from transforms.backends.llvm.writer import NATIVE
 from transforms.graph.ir import Variable
 from transforms.types import ArrayType, Shape
@@ -139,12 +139,10 @@ def _come_in_turn(band: Band, reader: int, x: Variable, writer: int, y: Variable
     step = band.steps[reader]
     if reader == writer:
         return isinstance(step, Kernel) and is_element_by_element(step, x, y)
-    return reader < writer and _keeps_apart(band, reader, x) and _keeps_apart(band, writer, y)
-
-
-def _keeps_apart(band: Band, position: int, buffer: Variable) -> bool:
-    """Say whether each unit of a step stays in its own part of a buffer."""
-    return all(apart for other, apart in unit_parts(band.steps[position]) if other is buffer)
+    if reader > writer:
+        return False
+    period = periods((step,))[x]
+    return period > 0 and period == periods((band.steps[writer],))[y]
 
 
 def is_element_by_element(kernel: Kernel, x: Variable, y: Variable) -> bool:

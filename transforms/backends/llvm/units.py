@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias, TypeVar
 
 from transforms.backends.llvm.steps import (
     Access,
@@ -27,6 +27,7 @@ from transforms.graph.ir import Variable
 from transforms.types import Shape
 
 Splittable: TypeAlias = Kernel | Contraction
+_T = TypeVar("_T")
 
 
 def divisors(number: int) -> list[int]:
@@ -81,6 +82,16 @@ def divided(kernel: Kernel, length: int) -> Kernel:
     split = with_accesses(kernel, lambda access: _split(access, 0, length))
     shape = (kernel.shape[0] // length, length, *kernel.shape[1:])
     return split._replace(shape=shape, reduced=(False, *kernel.reduced))
+
+
+def with_first(kernel: Kernel, axis: int) -> Kernel:
+    """Return a kernel whose first loop is another one of its loops."""
+
+    def moved(of_loops: tuple[_T, ...]) -> tuple[_T, ...]:
+        return (of_loops[axis], *of_loops[:axis], *of_loops[axis + 1 :])
+
+    turned = with_accesses(kernel, lambda access: access._replace(strides=moved(access.strides)))
+    return turned._replace(shape=moved(kernel.shape), reduced=moved(kernel.reduced))
 
 
 def split_columns(step: Contraction, units: int) -> Contraction:
@@ -142,33 +153,56 @@ def _split(access: Access, axis: int, length: int) -> Access:
     )
 
 
-def unit_parts(step: Splittable) -> Iterator[tuple[Variable, bool]]:
-    """Return the buffer of each access of a split step, and whether each unit has a part of it alone."""
+def unit_parts(step: Splittable) -> Iterator[tuple[Variable, int]]:
+    """Return the buffer of each access of a split step, and the period of the parts that units have of it.
+
+    In each period, so many elements, each unit has a part of its own, in order, and touches no other. Of a
+    buffer that is one period a unit has one part; of columns of a matrix it has one in each row. The period
+    is 0 if units do not stay apart.
+    """
     axes = step.unit_axes
     if isinstance(step, Kernel):
         moved = {x.access for x in step.values if isinstance(x, Gather)}
         for access in accesses(step):
-            yield access.buffer, access not in moved and _keeps_apart(access, step.shape, axes)
-        yield from ((wait.buffer, False) for wait in step.waits if wait.whole)
+            yield access.buffer, 0 if access in moved else _period(access, step.shape, axes)
+        yield from ((wait.buffer, 0) for wait in step.waits if wait.whole)
         return
     outer = (*step.stack, *step.rows)
-    yield step.left.buffer, _keeps_apart(step.left, (*outer, *step.inner), axes)
-    yield step.out.buffer, _keeps_apart(step.out, (*outer, step.columns), axes)
+    yield step.left.buffer, _period(step.left, (*outer, *step.inner), axes)
+    yield step.out.buffer, _period(step.out, (*outer, step.columns), axes)
     inner = (*step.stack, *step.inner, step.columns)
-    yield step.right.buffer, step.split == "stack" and _keeps_apart(step.right, inner, axes)
+    yield step.right.buffer, _period(step.right, inner, axes) if step.split == "stack" else 0
 
 
-def in_place(step: Splittable, local: tuple[Variable, ...]) -> Splittable:
-    """Return a split step whose accesses to local buffers do not move along the units."""
-    if set(local).isdisjoint((*reads(step), *writes(step))):
+def periods(steps: Iterable[Splittable]) -> dict[Variable, int]:
+    """Return for each buffer that split steps touch the period of units' parts; 0 if they do not agree."""
+    found: dict[Variable, int] = {}
+    for step in steps:
+        for buffer, period in unit_parts(step):
+            if found.setdefault(buffer, period) != period:
+                found[buffer] = 0
+    return found
+
+
+def in_place(step: Splittable, units: int, local: dict[Variable, int]) -> Splittable:
+    """Return a split step whose accesses to local buffers, given their periods, stay in one unit's parts.
+
+    These are then next to each other.
+    """
+    if local.keys().isdisjoint((*reads(step), *writes(step))):
         return step
     axes = step.unit_axes
 
     def still(access: Access) -> Access:
         if access.buffer not in local:
             return access
-        strides = tuple(0 if axis in axes else x for axis, x in enumerate(access.strides))
-        return access._replace(strides=strides)
+        period = local[access.buffer]
+        before, within = divmod(access.offset, period)
+        strides = (stride if stride % period else stride // units for stride in access.strides)
+        return access._replace(
+            offset=before * (period // units) + within,
+            strides=tuple(0 if axis in axes else stride for axis, stride in enumerate(strides)),
+        )
 
     if isinstance(step, Contraction):
         right = still(step.right) if step.split == "stack" else step.right
@@ -176,17 +210,20 @@ def in_place(step: Splittable, local: tuple[Variable, ...]) -> Splittable:
     return with_accesses(step, still)
 
 
-def _keeps_apart(access: Access, loops: Shape, axes: tuple[int, ...]) -> bool:
-    """Say whether for each unit, an index of some loops, an access stays in a part of its own."""
-    part = access.buffer.type.size
+def _period(access: Access, loops: Shape, axes: tuple[int, ...]) -> int:
+    """Return the period of the parts in which an access stays for each unit, an index of some loops."""
+    units = math.prod(loops[axis] for axis in axes)
+    if units == 1:
+        return 0
+    part = period = access.strides[axes[0]] * loops[axes[0]]
+    if period <= 0 or access.buffer.type.size % period:
+        return 0
     for axis in axes:  # the outer one first
         part, rest = divmod(part, loops[axis])
         if rest or not part or access.strides[axis] != part:
-            return False
-    if math.prod(loops[axis] for axis in axes) == 1:
-        return False
+            return 0
     lengths = zip(loops, access.strides, strict=True)
-    inner = [(n - 1) * stride for k, (n, stride) in enumerate(lengths) if k not in axes]
-    low = access.offset + sum(x for x in inner if x < 0)
-    high = access.offset + sum(x for x in inner if x > 0)
-    return low >= 0 and high < part
+    inner = [(n - 1) * x for k, (n, x) in enumerate(lengths) if k not in axes and x % period]
+    first = access.offset % period
+    low, high = (first + sum(x for x in inner if x * sign > 0) for sign in (-1, 1))
+    return period if low >= 0 and high < part else 0
