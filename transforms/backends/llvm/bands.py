@@ -59,6 +59,8 @@ _COARSEST = 4
 _HUGE = 1 << 23
 # A step that makes no more bytes, in no more nanoseconds, runs before others wait for it.
 _SMALL, _AT_ONCE = 1 << 12, 1000.0
+# A kernel that joins along features reads no more bytes of what the band did not make.
+_ASIDE = 1 << 15
 # How many steps are looked at for each band, so that a program of many takes no more than that many times
 # as long.
 _WINDOW = 64
@@ -255,7 +257,7 @@ class _Forming:
         """
         if not isinstance(step, Kernel) or step.scatters or is_running(step):
             return False
-        if _bytes({*reads(step)} - self.written) > _SMALL:
+        if _bytes({*reads(step)} - self.written) > _ASIDE:
             return False
         for access in accesses(step):
             x, period = access.buffer, self.apart.get(access.buffer, 0)
