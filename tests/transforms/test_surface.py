@@ -181,7 +181,9 @@ def test_queries_answer(name):
         (lambda x: np.fromiter([1.0], float, like=x), "numpy.fromiter: .* leave like= out"),
         (lambda x: np.lib.recfunctions.repack_fields(x), "repack_fields: .* a dict of arrays"),
         pytest.param(
-            lambda x: np.polynomial.polynomial.polyval2d(x, x, np.eye(2)), "polyval2d: .* np.vander", marks=NEW
+            lambda x: np.polynomial.polynomial.polyval2d(x, x, np.eye(2)),
+            "polyval2d: .* np.vander",
+            marks=NEW,
         ),
         pytest.param(lambda x: np.strings.lower(x), "lower: .* function of strings", marks=NEW),
         (lambda x: np.copyto(np.zeros(2), x), "numpy.copyto: .* writes in place"),
