@@ -37,6 +37,17 @@ class _Heads(NamedTuple):
             "output": self.make(width),
         }
 
+    def project(self, params: Tree, x: Array, memory: Array) -> tuple[Array, Array, Array]:
+        """Return the queries of one sequence, and the keys and values of another, split into heads."""
+        maps = self.projections(x.shape[-1])
+        query = self.split(maps["query"](params["query"], x), shared=False)
+        keys = self.split(maps["key"](params["key"], memory), shared=True)
+        return query, keys, self.split(maps["value"](params["value"], memory), shared=True)
+
+    def output(self, params: Tree, heads: Array, width: int) -> Array:
+        """Return the output, of a width, from what the heads give."""
+        return self.projections(width)["output"](params["output"], self.join(heads))
+
     def split(self, x: Array, *, shared: bool) -> Array:
         """Return ``[batch, heads of keys, heads that share one, length, features]``."""
         sharing = 1 if shared else self.queries // self.key_value
@@ -151,10 +162,7 @@ def self_attention(
     ) -> tuple[Array, Tree]:
         x, mask = _with_mask(name, x)
         check_sequence(name, x)
-        maps = parts.projections(x.shape[-1])
-        query = parts.split(maps["query"](params["query"], x), shared=False)
-        keys = parts.split(maps["key"](params["key"], x), shared=True)
-        values = parts.split(maps["value"](params["value"], x), shared=True)
+        query, keys, values = parts.project(params, x, x)
         seen = _over_heads(name, mask, x.shape[0])
         positions = np.arange(x.shape[1]) + (0 if cache_length is None else state["length"])
         if rotary:
@@ -169,7 +177,7 @@ def self_attention(
         bias = parts.bias(positions, places, query.dtype) if alibi else None
         ahead = causal and cache_length is None
         y = functional.attention(query, keys, values, mask=seen, bias=bias, causal=ahead)
-        return maps["output"](params["output"], parts.join(y)), state
+        return parts.output(params, y, x.shape[-1]), state
 
     return Layer(init, apply, name, has_state=cache_length is not None)
 
@@ -228,12 +236,9 @@ def cross_attention(
         x, memory, mask = with_memory(name, x)
         check_sequence(name, x)
         check_sequence(name, memory)
-        maps = parts.projections(x.shape[-1])
-        query = parts.split(maps["query"](params["query"], x), shared=False)
-        keys = parts.split(maps["key"](params["key"], memory), shared=True)
-        values = parts.split(maps["value"](params["value"], memory), shared=True)
+        query, keys, values = parts.project(params, x, memory)
         y = functional.attention(query, keys, values, mask=_over_heads(name, mask, x.shape[0]))
-        return maps["output"](params["output"], parts.join(y)), state
+        return parts.output(params, y, x.shape[-1]), state
 
     return Layer(init, apply, name)
 

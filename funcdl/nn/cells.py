@@ -16,6 +16,7 @@ from transforms.errors import message
 from transforms.tree import Tree
 from transforms.types import Array, ArrayType
 
+LSTM_GATES = 4
 _ORTHOGONAL = orthogonal()
 
 
@@ -142,25 +143,39 @@ def lstm_cell(
     (['hidden', 'memory'], (8, 3))
     """
     features = positive_integer("lstm_cell", "features", features)
-    make = _make_init("lstm_cell", features, 4, kernel_init, recurrent_init, bias_init)
-    raised = np.repeat(np.array([0.0, float(forget_bias), 0.0, 0.0]), features)
+    make = _make_init("lstm_cell", features, LSTM_GATES, kernel_init, recurrent_init, bias_init)
 
     def init(key: Array, x: Array | ArrayType) -> Tree:
         params = make(key, x)
-        return {**params, "bias": params["bias"] + raised.astype(params["bias"].dtype)}
+        return {**params, "bias": raise_forget_bias(params["bias"], forget_bias)}
 
     def start(x: Array | ArrayType) -> Tree:
         return {"hidden": _zeros(x, features), "memory": _zeros(x, features)}
 
     def step(params: Tree, carry: Tree, x: Array) -> tuple[Tree, Array]:
-        joined = _inputs(params, x) + carry["hidden"] @ params["recurrent_kernel"]
-        write, keep, new, read = _split(joined, 4)
-        sigmoid = functional.sigmoid
-        memory = sigmoid(keep) * carry["memory"] + sigmoid(write) * np.tanh(new)
-        hidden = sigmoid(read) * np.tanh(memory)
-        return {"hidden": hidden, "memory": memory}, hidden
+        return lstm_step(_inputs(params, x) + carry["hidden"] @ params["recurrent_kernel"], carry["memory"])
 
     return Cell(init, start, step, "lstm_cell")
+
+
+def lstm_step(gates: Array, memory: Array) -> tuple[Tree, Array]:
+    """Return the new carry and the output, h, of a step of long short-term memory.
+
+    Args:
+        gates: i, f, g and o of `lstm_cell`, side by side on the last axis, before their sigmoids and tanh.
+        memory: c after the step before.
+    """
+    write, keep, new, read = _split(gates, LSTM_GATES)
+    sigmoid = functional.sigmoid
+    memory = sigmoid(keep) * memory + sigmoid(write) * np.tanh(new)
+    hidden = sigmoid(read) * np.tanh(memory)
+    return {"hidden": hidden, "memory": memory}, hidden
+
+
+def raise_forget_bias(bias: Array, forget_bias: float) -> Array:
+    """Return the bias of the four gates with a number added to that of f."""
+    raised = np.repeat(np.array([0.0, float(forget_bias), 0.0, 0.0]), bias.shape[-1] // LSTM_GATES)
+    return bias + raised.astype(bias.dtype)
 
 
 def gru_cell(
@@ -308,17 +323,35 @@ def _make_init(
         x_type = type_of(x)
         if len(x_type.shape) != 2:
             raise ValueError(message(where, "the input of a step", "have the shape (batch, inputs)", x_type))
-        dtype = param_dtype(x)
-        kernel_key, recurrent_key, bias_key = random.split(key, 3)
-        keys = random.split(recurrent_key, gates)
-        recurrent = [recurrent_init(keys[gate], (features, features), dtype) for gate in range(gates)]
-        return {
-            "input_kernel": kernel_init(kernel_key, (x_type.shape[-1], gates * features), dtype),
-            "recurrent_kernel": np.concatenate(recurrent, axis=-1),
-            "bias": bias_init(bias_key, (gates * features,), dtype),
-        }
+        return gated_params(key, x, (), features, gates, kernel_init, recurrent_init, bias_init)
 
     return init
+
+
+def gated_params(
+    key: Array,
+    x: Array | ArrayType,
+    window: tuple[int, ...],
+    features: int,
+    gates: int,
+    kernel_init: Initializer,
+    recurrent_init: Initializer,
+    bias_init: Initializer,
+) -> Tree:
+    """Return the kernels and the bias of all gates, side by side; recurrent kernels are drawn one by one.
+
+    The window is that of a convolution, and ``()`` where the kernels are matrices.
+    """
+    dtype = param_dtype(x)
+    kernel_key, recurrent_key, bias_key = random.split(key, 3)
+    keys = random.split(recurrent_key, gates)
+    shape = (*window, features, features)
+    recurrent = [recurrent_init(keys[gate], shape, dtype) for gate in range(gates)]
+    return {
+        "input_kernel": kernel_init(kernel_key, (*window, x.shape[-1], gates * features), dtype),
+        "recurrent_kernel": np.concatenate(recurrent, axis=-1),
+        "bias": bias_init(bias_key, (gates * features,), dtype),
+    }
 
 
 def _zeros(x: Array | ArrayType, features: int) -> Array:

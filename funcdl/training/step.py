@@ -78,31 +78,9 @@ def train_step(
     >>> bool(second["loss"] < first["loss"])
     True
     """
-    metrics = dict(metrics or {})
-    taken = {"loss", "penalty", EXAMPLES} & metrics.keys()
-    if taken:
-        raise ValueError(message(WHERE, "a metric", "have a name of its own", taken.pop()))
     if microbatches < 1:
         raise ValueError(message(WHERE, "microbatches", "be at least 1", microbatches))
-    of_class = None if class_weights is None else np.asarray(class_weights)
-
-    def gradients(params: Tree, state: Tree, opt_state: Tree, batch: Any, key: Array) -> _Gradients:
-        x, y, weights = split_batch(WHERE, batch)
-
-        def objective(params: Tree) -> tuple[Array, tuple[Any, Tree, _Measured]]:
-            predictions, new_state = model.apply(params, state, x, key=key, training=True)
-            measured = {"loss": _mean(loss(predictions, y), weights, y, of_class)}
-            total, count = measured["loss"]
-            if regularizer is not None:
-                measured["penalty"] = (regularizer(params), count)
-                total = total + measured["penalty"][0]
-            return scale_loss(total, opt_state), (predictions, new_state, measured)
-
-        (_, (predictions, state, measured)), grads = value_and_grad(objective, has_aux=True)(params)
-        for name, metric in metrics.items():
-            measured[name] = _mean(metric(predictions, y), weights)
-        means = {name: mean for name, (mean, _) in measured.items()}
-        return _Gradients(grads, state, means, {name: count for name, (_, count) in measured.items()})
+    gradients = _gradients_of(model, loss, dict(metrics or {}), regularizer, class_weights)
 
     def step(train_state: TrainState, batch: Any) -> tuple[TrainState, Logs]:
         key, step_key = random.split(train_state.key)
@@ -128,6 +106,40 @@ class _Gradients(NamedTuple):
     state: Tree
     means: Logs
     counts: Logs
+
+
+def _gradients_of(
+    model: Layer,
+    loss: PerExample,
+    metrics: dict[str, PerExample],
+    regularizer: Callable[[Tree], Array] | None,
+    class_weights: Any,
+) -> Callable[..., _Gradients]:
+    """Return the backward pass: ``gradients(params, state, opt_state, batch, key)``."""
+    taken = {"loss", "penalty", EXAMPLES} & metrics.keys()
+    if taken:
+        raise ValueError(message(WHERE, "a metric", "have a name of its own", taken.pop()))
+    of_class = None if class_weights is None else np.asarray(class_weights)
+
+    def gradients(params: Tree, state: Tree, opt_state: Tree, batch: Any, key: Array) -> _Gradients:
+        x, y, weights = split_batch(WHERE, batch)
+
+        def objective(params: Tree) -> tuple[Array, tuple[Any, Tree, _Measured]]:
+            predictions, new_state = model.apply(params, state, x, key=key, training=True)
+            measured = {"loss": _mean(loss(predictions, y), weights, y, of_class)}
+            total, count = measured["loss"]
+            if regularizer is not None:
+                measured["penalty"] = (regularizer(params), count)
+                total = total + measured["penalty"][0]
+            return scale_loss(total, opt_state), (predictions, new_state, measured)
+
+        (_, (predictions, state, measured)), grads = value_and_grad(objective, has_aux=True)(params)
+        for name, metric in metrics.items():
+            measured[name] = _mean(metric(predictions, y), weights)
+        means = {name: mean for name, (mean, _) in measured.items()}
+        return _Gradients(grads, state, means, {name: count for name, (_, count) in measured.items()})
+
+    return gradients
 
 
 def _mean(
