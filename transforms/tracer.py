@@ -103,7 +103,7 @@ def dispatch(primitive: Primitive, operands: Sequence[Array], attributes: Attrib
         return top.process(primitive, operands, attributes)
     try:
         return primitive.evaluate(*operands, **attributes)
-    except np.linalg.LinAlgError:
+    except (np.linalg.LinAlgError, ShapeError):
         raise
     except ValueError as error:
         raise shape_error(primitive, operands, error) from error
@@ -199,7 +199,13 @@ class Tracer(ArrayLike):
 
     def _no_number(self, call: str) -> NoReturn:
         got = f"a value of type {self.type} traced by {self.level.transform}"
-        raise ConcreteValueError(explain_number(call, got))
+        raise ConcreteValueError(explain_number(call, got, *self._number_is_refused))
+
+    # Why a tracer of this kind gives no Python number, and what else than another function may be the remedy.
+    _number_is_refused = (
+        "a Python number would drop its derivative",
+        "call stop_gradient(t) if that is meant",
+    )
 
     def __float__(self) -> float:
         self._no_number("float(t)")

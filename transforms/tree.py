@@ -145,18 +145,25 @@ def broadcast_prefix(prefix: Tree, tree: Tree, where: str, is_leaf: IsLeaf | Non
     return [value for value, sub in zip(flat, subtrees, strict=True) for _ in leaves(sub)]
 
 
-def check_same_structure(expected: Tree, got: Tree, where: str) -> None:
-    """Raise `TreeMismatchError`, naming the first path, unless two trees have one structure."""
+def check_same_structure(expected: Tree, got: Tree, where: str, what: str = "") -> None:
+    """Raise `TreeMismatchError`, naming the first path, unless two trees have one structure.
+
+    Args:
+        expected: the tree whose structure is right.
+        got: the other tree.
+        where: the callable to name in the error.
+        what: what it calls the other tree.
+    """
     spec = structure(expected)
     if structure(got) != spec:
-        flatten_up_to(spec, got, where)
+        flatten_up_to(spec, got, where, what)
         # A prefix, but not the same: ``got`` goes on below a leaf of ``expected``.
         for path, sub in zip(paths(expected), spec.flatten_up_to(got), strict=True):
             if not optree.tree_is_leaf(sub, namespace=NAMESPACE):
-                raise TreeMismatchError(_mismatch(where, path, "a leaf", _describe(sub)))
+                raise TreeMismatchError(_mismatch(where, what, path, "a leaf", _describe(sub)))
 
 
-def flatten_up_to(spec: Structure, tree: Tree, where: str) -> list[Any]:
+def flatten_up_to(spec: Structure, tree: Tree, where: str, what: str = "") -> list[Any]:
     """Return what stands in a tree at the leaves of a structure, which may be whole trees, or None.
 
     Raises:
@@ -166,28 +173,28 @@ def flatten_up_to(spec: Structure, tree: Tree, where: str) -> list[Any]:
         return spec.flatten_up_to(tree)
     except (ValueError, TypeError) as error:
         expected = spec.unflatten([_LEAF] * spec.num_leaves)
-        raise TreeMismatchError(_first_difference(expected, tree, where, "")) from error
+        raise TreeMismatchError(_first_difference(expected, tree, where, what, "")) from error
 
 
 _LEAF = object()
 
 
-def _first_difference(expected: Tree, got: Tree, where: str, path: str) -> str:
+def _first_difference(expected: Tree, got: Tree, where: str, what: str, path: str) -> str:
     """Describe the first place at which ``expected`` is no prefix of ``got``."""
     children, _, entries, _ = _one_level(expected)
     if children is None:
         return ""
     other_children, _, other_entries, _ = _one_level(got)
     if other_children is None or type(expected) is not type(got):
-        return _mismatch(where, path, _describe(expected), _describe(got))
+        return _mismatch(where, what, path, _describe(expected), _describe(got))
     missing = [key for key in entries if key not in other_entries]
     extra = [key for key in other_entries if key not in entries]
     if missing:
-        return _mismatch(where, _join(path, missing[0]), "be present", "nothing there", verb="")
+        return _mismatch(where, what, _join(path, missing[0]), "be present", "nothing there", verb="")
     if extra:
-        return _mismatch(where, _join(path, extra[0]), "be absent", "an extra entry", verb="")
+        return _mismatch(where, what, _join(path, extra[0]), "be absent", "an extra entry", verb="")
     for key, child, other in zip(entries, children, other_children, strict=True):
-        found = _first_difference(child, other, where, _join(path, key))
+        found = _first_difference(child, other, where, what, _join(path, key))
         if found:
             return found
     return ""
@@ -212,8 +219,8 @@ def _describe(tree: Tree) -> str:
     return f"a leaf of type {type(tree).__name__}"
 
 
-def _mismatch(where: str, path: str, expected: str, got: str, verb: str = "be ") -> str:
-    place = f"the entry at {path!r}" if path else "the tree"
+def _mismatch(where: str, what: str, path: str, expected: str, got: str, verb: str = "be ") -> str:
+    place = f"the entry at {path!r}" + (f" of {what}" if what else "") if path else what or "the tree"
     return f"{where}: {place} must {verb}{expected}, got {got}; both trees need the same structure"
 
 
