@@ -76,9 +76,9 @@ class StageLevel(Level):
         mine = tuple(self.operand(x) for x in operands)
         try:
             results = infer_results(primitive, mine, attributes)
-        except ShapeError:
-            raise
         except ValueError as error:
+            if not primitive.elementwise or isinstance(error, ShapeError):
+                raise
             raise shape_error(primitive, operands, error) from error
         self.equations.append(Equation(results, primitive, mine, attributes))
         tracers = tuple(StageTracer(self, variable) for variable in results)
