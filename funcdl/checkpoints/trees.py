@@ -54,6 +54,7 @@ def save(path: str | os.PathLike[str], values: Tree, *, metadata: Mapping[str, s
     Raises:
         ValueError: two leaves have the same path.
         TypeError: a leaf is not an array of numbers.
+        FileNotFoundError: the folder does not exist.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +74,7 @@ def save(path: str | os.PathLike[str], values: Tree, *, metadata: Mapping[str, s
     header = {"format": FORMAT, "version": str(VERSION), "manifest": json.dumps(manifest)}
     header |= {f"user/{name}": text for name, text in (metadata or {}).items()}
     stored = {name: _storable(array) for name, array in arrays.items()}
-    write_whole(Path(path), safetensors_numpy.save(stored, header))
+    write_whole("checkpoints.save", Path(path), safetensors_numpy.save(stored, header))
 
 
 def load(path: str | os.PathLike[str], like: Tree) -> Tree:

@@ -10,7 +10,7 @@ import numpy as np
 from funcdl import functional, random
 from funcdl.functional.positions import rotary as rotate
 from funcdl.initializers import Initializer, lecun_normal, zeros
-from funcdl.nn.arguments import positive_integer
+from funcdl.nn.arguments import check_sequence, positive_integer, with_mask
 from funcdl.nn.dense import dense
 from funcdl.nn.layer import Layer
 from transforms import type_of
@@ -153,14 +153,14 @@ def self_attention(
             raise ValueError(message(name, "causal", "be True where there is a cache", causal))
 
     def init(key: Array, x: Any) -> tuple[Tree, Tree]:
-        x, _ = _with_mask(name, x)
+        x, _ = with_mask(name, x)
         params = _init(name, parts, key, x, x)
         return params, () if cache_length is None else _empty_cache(parts, params, x, cache_length)
 
     def apply(
         params: Tree, state: Tree, x: Any, *, key: Array | None = None, training: bool = False
     ) -> tuple[Array, Tree]:
-        x, mask = _with_mask(name, x)
+        x, mask = with_mask(name, x)
         check_sequence(name, x)
         query, keys, values = parts.project(params, x, x)
         seen = _over_heads(name, mask, x.shape[0])
@@ -256,14 +256,6 @@ def with_memory(where: str, x: Any) -> tuple[Any, Any, Any]:
     return x[0], x[1], x[2] if len(x) == 3 else None
 
 
-def _with_mask(where: str, x: Any) -> tuple[Any, Any]:
-    if not isinstance(x, (tuple, list)):
-        return x, None
-    if len(x) != 2:
-        raise TypeError(message(where, "the input", "be x or (x, mask)", f"a tuple of length {len(x)}"))
-    return x[0], x[1]
-
-
 def _init(name: str, parts: _Heads, key: Array, x: Array | ArrayType, memory: Array | ArrayType) -> Tree:
     x_type, memory_type = type_of(x), type_of(memory)
     check_sequence(name, x_type)
@@ -289,16 +281,6 @@ def _init(name: str, parts: _Heads, key: Array, x: Array | ArrayType, memory: Ar
 def _joined_width(parts: _Heads, width: int) -> int:
     """Return how many features all heads have together."""
     return parts.queries * (parts.features or width // parts.queries)
-
-
-def check_sequence(name: str, x: Array | ArrayType) -> None:
-    """Check that an input is a batch of sequences.
-
-    Raises:
-        ValueError: it has other than three axes.
-    """
-    if len(x.shape) != 3:
-        raise ValueError(message(name, "x", "have the shape (batch, length, features)", f"shape {x.shape}"))
 
 
 def over_queries(name: str, mask: Array | None, batch: int) -> Array | None:

@@ -9,9 +9,15 @@ import numpy as np
 
 from funcdl import functional, random
 from funcdl.initializers import Initializer, lecun_normal, orthogonal, zeros
-from funcdl.nn.arguments import positive_integer
+from funcdl.nn.arguments import (
+    array_type,
+    check_fits_kernel,
+    check_initializer,
+    check_inputs,
+    positive_integer,
+)
 from funcdl.nn.layer import as_floating, param_dtype
-from transforms import eval_shape, type_of
+from transforms import eval_shape
 from transforms.errors import message
 from transforms.tree import Tree
 from transforms.types import Array, ArrayType
@@ -93,7 +99,7 @@ def simple_rnn_cell(
     init = _make_init("simple_rnn_cell", features, 1, kernel_init, recurrent_init, bias_init)
 
     def step(params: Tree, hidden: Array, x: Array) -> tuple[Array, Array]:
-        hidden = activation(_inputs(params, x) + hidden @ params["recurrent_kernel"])
+        hidden = activation(_inputs("simple_rnn_cell", params, x) + hidden @ params["recurrent_kernel"])
         return hidden, hidden
 
     return Cell(init, lambda x: _zeros(x, features), step, "simple_rnn_cell")
@@ -153,7 +159,8 @@ def lstm_cell(
         return {"hidden": _zeros(x, features), "memory": _zeros(x, features)}
 
     def step(params: Tree, carry: Tree, x: Array) -> tuple[Tree, Array]:
-        return lstm_step(_inputs(params, x) + carry["hidden"] @ params["recurrent_kernel"], carry["memory"])
+        gates = _inputs("lstm_cell", params, x) + carry["hidden"] @ params["recurrent_kernel"]
+        return lstm_step(gates, carry["memory"])
 
     return Cell(init, start, step, "lstm_cell")
 
@@ -231,7 +238,7 @@ def gru_cell(
         return {**make(params_key, x), "recurrent_bias": bias_init(bias_key, (features,), param_dtype(x))}
 
     def step(params: Tree, hidden: Array, x: Array) -> tuple[Array, Array]:
-        reset, update, new = _split(_inputs(params, x), 3)
+        reset, update, new = _split(_inputs("gru_cell", params, x), 3)
         hidden_reset, hidden_update, hidden_new = _split(hidden @ params["recurrent_kernel"], 3)
         gate = functional.sigmoid(reset + hidden_reset)
         candidate = np.tanh(new + gate * (hidden_new + params["recurrent_bias"]))
@@ -319,8 +326,11 @@ def _make_init(
     recurrent_init: Initializer,
     bias_init: Initializer,
 ) -> CellInit:
+    for what, made_by in (("kernel", kernel_init), ("recurrent", recurrent_init), ("bias", bias_init)):
+        check_initializer(where, f"{what}_init", made_by)
+
     def init(key: Array, x: Array | ArrayType) -> Tree:
-        x_type = type_of(x)
+        x_type = array_type(where, x)
         if len(x_type.shape) != 2:
             raise ValueError(message(where, "the input of a step", "have the shape (batch, inputs)", x_type))
         return gated_params(key, x, (), features, gates, kernel_init, recurrent_init, bias_init)
@@ -358,8 +368,10 @@ def _zeros(x: Array | ArrayType, features: int) -> Array:
     return np.zeros((x.shape[0], features), param_dtype(x))
 
 
-def _inputs(params: Tree, x: Array) -> Array:
+def _inputs(where: str, params: Tree, x: Array) -> Array:
+    check_inputs(where, params, x, ("input_kernel", "recurrent_kernel", "bias"))
     kernel = params["input_kernel"]
+    check_fits_kernel(where, x, kernel)
     return as_floating(x, kernel.dtype) @ kernel + params["bias"]
 
 

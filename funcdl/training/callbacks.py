@@ -163,7 +163,7 @@ def log_csv(path: str | os.PathLike[str]) -> Callback:
         writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)))
         writer.writeheader()
         writer.writerows(rows)
-        write_whole(Path(path), text.getvalue().encode())
+        write_whole("training.log_csv", Path(path), text.getvalue().encode())
         return state, Decision()
 
     return Callback(on_epoch=on_epoch)
