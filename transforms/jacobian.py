@@ -161,6 +161,18 @@ def _map_basis(g: Callable[[Array], Any], like: Array, *, out_axis: int) -> Any:
 def hessian(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
     """Return a function that gives the matrix of second derivatives: `jacfwd` of `jacrev`.
 
+    Args:
+        f: a function of trees of arrays that returns one number.
+        argnums: the position of the argument to differentiate twice, or several of them.
+
+    Returns:
+        A function like ``f`` that returns a tree like the argument of trees like it, whose leaves have the
+        shapes of the two leaves, one behind the other.
+
+    Raises:
+        TypeError: an argument to differentiate holds no floating point numbers.
+        ValueError: ``argnums`` names an argument that is not there.
+
     >>> hessian(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
     array([[ 6.,  0.],
            [ 0., 12.]])

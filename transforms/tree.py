@@ -44,8 +44,15 @@ def flatten(tree: Tree, is_leaf: IsLeaf | None = None) -> tuple[list[Any], Struc
 def unflatten(structure: Structure, leaves: Iterable[Any]) -> Tree:
     """Rebuild a tree of the given structure from its leaves.
 
+    Args:
+        structure: as `flatten` or `structure` gives it.
+        leaves: as many as the structure has, in the order of `flatten`.
+
     Raises:
         ValueError: the number of leaves does not fit the structure.
+
+    >>> unflatten(structure({"b": 0, "a": (0, None)}), [1, 2])
+    {'b': 2, 'a': (1, None)}
     """
     return optree.tree_unflatten(structure, leaves)
 
@@ -60,7 +67,11 @@ def leaves(tree: Tree, is_leaf: IsLeaf | None = None) -> list[Any]:
 
 
 def structure(tree: Tree, is_leaf: IsLeaf | None = None) -> Structure:
-    """Return the structure of a tree: what is left when the leaves are taken out. Hashable."""
+    """Return the structure of a tree: what is left when the leaves are taken out. Hashable.
+
+    >>> structure({"a": (1, 2)}) == structure({"a": ("x", 3.0)}), structure([1]) == structure((1,))
+    (True, False)
+    """
     return optree.tree_structure(tree, is_leaf, namespace=NAMESPACE)
 
 
@@ -121,7 +132,12 @@ def all(tree: Tree) -> bool:
 
 
 def transpose(outer: Structure, inner: Structure, tree: Tree) -> Tree:
-    """Turn a tree of structure ``outer`` whose leaves are ``inner`` trees inside out."""
+    """Turn a tree of structure ``outer`` whose leaves are ``inner`` trees inside out.
+
+    >>> pairs = {"mean": (1, 2), "scale": (3, 4)}
+    >>> transpose(structure({"mean": 0, "scale": 0}), structure((0, 0)), pairs)
+    ({'mean': 1, 'scale': 3}, {'mean': 2, 'scale': 4})
+    """
     return optree.tree_transpose(outer, inner, tree)
 
 
@@ -153,6 +169,10 @@ def check_same_structure(expected: Tree, got: Tree, where: str, what: str = "") 
         got: the other tree.
         where: the callable to name in the error.
         what: what it calls the other tree.
+
+    >>> check_same_structure({"a": 1}, {"a": (1, 2)}, "example", "the state")
+    Traceback (most recent call last):
+    transforms.errors.TreeMismatchError: example: the entry at 'a' of the state must be a leaf, got ...
     """
     spec = structure(expected)
     if structure(got) != spec:
@@ -166,8 +186,17 @@ def check_same_structure(expected: Tree, got: Tree, where: str, what: str = "") 
 def flatten_up_to(spec: Structure, tree: Tree, where: str, what: str = "") -> list[Any]:
     """Return what stands in a tree at the leaves of a structure, which may be whole trees, or None.
 
+    Args:
+        spec: the structure.
+        tree: a tree that goes at least as far.
+        where: the callable to name in an error.
+        what: what the error calls the tree.
+
     Raises:
         TreeMismatchError: the tree does not have the structure; names the first path.
+
+    >>> flatten_up_to(structure({"a": 0, "b": 0}), {"a": (1, 2), "b": None}, "example")
+    [(1, 2), None]
     """
     try:
         return spec.flatten_up_to(tree)
@@ -229,6 +258,12 @@ def ravel(tree: Tree) -> tuple[Array, Callable[[Array], Tree]]:
 
     The vector has the dtype to which NumPy promotes the leaves' dtypes; the inverse gives each leaf
     its own shape and dtype again. Both can be differentiated.
+
+    Args:
+        tree: a tree of arrays.
+
+    Returns:
+        The vector, and the inverse, which raises ValueError for a vector of another length.
 
     >>> vector, unravel = ravel({"a": np.ones(2), "b": np.zeros((1, 2))})
     >>> vector

@@ -67,7 +67,7 @@ def conv_lstm_cell(
 
     Source: Shi et al., 2015, "Convolutional LSTM network", arXiv:1506.04214.
 
-    >>> from funcdl import nn
+    >>> from funcdl import nn, random
     >>> layer = nn.recurrent(conv_lstm_cell(4, (3, 3)))
     >>> x = np.ones((2, 5, 8, 8, 3), np.float32)
     >>> params, state = layer.init(random.key(0), x)
