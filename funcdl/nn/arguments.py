@@ -90,11 +90,10 @@ def array_type(where: str, x: Any) -> ArrayType:
     return type_of(x)
 
 
-def check_inputs(where: str, params: Tree, x: Any, names: Sequence[str]) -> None:
-    """Check that parameters have the entries that a layer made, and that its input is an array.
+def check_params(where: str, params: Tree, names: Sequence[str]) -> None:
+    """Check that parameters have the entries that a layer made.
 
     Raises:
-        TypeError: the input is no array.
         ValueError: an entry is missing.
     """
     if not isinstance(params, Mapping) or not all(name in params for name in names):
@@ -102,6 +101,37 @@ def check_inputs(where: str, params: Tree, x: Any, names: Sequence[str]) -> None
         rule = f"be a dict with {' and '.join(names)}"
         got = f"a {type(params).__name__}{size}"
         raise ValueError(message(where, "params", rule, got, "take what init gave"))
+
+
+def check_entries(where: str, what: str, entries: Any, count: int) -> None:
+    """Check that params or state of several layers have one entry for each.
+
+    Raises:
+        ValueError: they have not.
+    """
+    if not isinstance(entries, (tuple, list)) or len(entries) != count:
+        got = (
+            f"a {type(entries).__name__} of length {len(entries)}" if hasattr(entries, "__len__") else entries
+        )
+        raise ValueError(
+            message(
+                where,
+                what,
+                f"be a tuple of {count} entries, one for each layer",
+                got,
+                "take what init gave",
+            )
+        )
+
+
+def check_inputs(where: str, params: Tree, x: Any, names: Sequence[str]) -> None:
+    """Check what a layer is applied to: that params have its entries, as `check_params`, and x is an array.
+
+    Raises:
+        TypeError: the input is no array.
+        ValueError: an entry is missing.
+    """
+    check_params(where, params, names)
     if not hasattr(x, "shape"):
         got = f"a {type(x).__name__}"
         raise TypeError(message(where, "x", "be an array", got, "convert it with np.asarray(x, np.float32)"))

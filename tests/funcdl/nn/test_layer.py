@@ -115,6 +115,12 @@ def test_an_input_that_is_no_array_is_refused():
         (nn.dense(3), {"w": X}, r"dense: .* got a dict with \['w'\]"),
         (nn.dense(3, use_bias=False), {}, r"dense: params must be a dict with kernel, got a dict with \[\]"),
         (nn.conv(3, (3,)), {"kernel": X}, r"conv: .* with kernel and bias, got a dict with \['kernel'\]"),
+        (nn.residual(nn.dense(4)), {"kernel": X}, r"residual: .* with layer and shortcut, got a dict"),
+        (
+            nn.branch(nn.dense(4), nn.dense(4)),
+            ({},),
+            r"branch: params must be a tuple of 2 entries, one for each",
+        ),
         (nn.layer_norm(), {"bias": X[0]}, r"layer_norm: .* with scale and bias, got a dict with \['bias'\]"),
     ],
 )
