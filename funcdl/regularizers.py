@@ -10,11 +10,11 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from funcdl._patterns import matches
 from transforms import tree, type_of
 from transforms.errors import message
 from transforms.tree import Tree
@@ -151,7 +151,7 @@ def _strength(where: str, strength: Any, name: str = "strength") -> float:
 
 def _penalty(where: str, paths: str | Sequence[str], term: Callable[[str, Array], Array]) -> Regularizer:
     """Sum a term over the parameters whose path matches a pattern."""
-    patterns = [pattern.split("/") for pattern in ([paths] if isinstance(paths, str) else paths)]
+    patterns = [paths] if isinstance(paths, str) else list(paths)
 
     # Matching takes longer than the penalty of a small network, and depends on the structure alone.
     @functools.lru_cache(maxsize=16)
@@ -160,7 +160,7 @@ def _penalty(where: str, paths: str | Sequence[str], term: Callable[[str, Array]
         matching = [
             (index, name)
             for index, name in enumerate(names)
-            if any(_matches(pattern, name.split("/")) for pattern in patterns)
+            if any(matches(pattern, name) for pattern in patterns)
         ]
         if not matching:
             got = f"{paths!r} for the parameters {names}"
@@ -174,11 +174,3 @@ def _penalty(where: str, paths: str | Sequence[str], term: Callable[[str, Array]
         )
 
     return regularizer
-
-
-def _matches(pattern: Sequence[str], keys: Sequence[str]) -> bool:
-    if not pattern:
-        return not keys
-    if pattern[0] == "**":
-        return any(_matches(pattern[1:], keys[start:]) for start in range(len(keys) + 1))
-    return bool(keys) and fnmatchcase(keys[0], pattern[0]) and _matches(pattern[1:], keys[1:])

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = (
     ("errors", "tree", "types", "lazy"),
     ("primitive", "refusals"),
+    ("array_like",),
     ("tracer", "boundary"),
     ("boundary",),
     ("primitives",),

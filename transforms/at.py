@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from transforms.boundary import as_array
 from transforms.errors import ShapeError, message
 from transforms.primitive import Primitive
 from transforms.primitives.gathering import (
@@ -16,7 +17,6 @@ from transforms.primitives.gathering import (
     scatter_set,
 )
 from transforms.primitives.indexing import Index, parse_index, read
-from transforms.primitives.shape import as_array
 from transforms.primitives.slicing import getitem, setitem
 from transforms.tracer import Tracer, bind
 from transforms.types import Array

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from transforms import tree
+from transforms.errors import message
 from transforms.jvp import jvp
 from transforms.types import Array, is_differentiable, type_of
 from transforms.vjp import vjp
@@ -40,11 +41,15 @@ def check_grads(
         step: of the differences; by default 1e-6 for float64 and 1e-2 for float32.
 
     Raises:
+        TypeError: ``args`` is no tuple or list.
         AssertionError: a derivative is wrong; the message says which and by how much.
         ValueError: a mode is neither "fwd" nor "rev", or ``order`` is less than 1.
 
     >>> check_grads(lambda x: np.sin(x) * x, (np.arange(3.0),), order=2)
     """
+    if not isinstance(args, (tuple, list)):
+        got = type(args).__name__
+        raise TypeError(message("check_grads", "args", "be a tuple of arguments", got, "write (args,)"))
     unknown = set(modes) - {"fwd", "rev"}
     if unknown or order < 1:
         raise ValueError(

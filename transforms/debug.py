@@ -77,7 +77,13 @@ def nans() -> AbstractContextManager[None]:
 
 
 def set_nans(enabled: bool) -> None:
-    """Turn the check of `nans` on or off for the whole process, until it is set again."""
+    """Turn the check of `nans` on or off for the whole process, until it is set again.
+
+    Args:
+        enabled: whether it is on.
+
+    >>> set_nans(False)
+    """
     global _always
     if enabled != _always:
         (_nans.turn_on if enabled else _nans.turn_off)()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from transforms import tree
+from transforms.boundary import check_callable
 from transforms.errors import message
 from transforms.types import Array, is_floating, type_of
 from transforms.vjp import record
@@ -48,13 +49,14 @@ def value_and_grad(
     >>> float(value), gradient
     (5.0, {'w': array([2., 4.])})
     """
+    check_callable("grad", f)
     name = getattr(f, "__name__", repr(f))
     several = not isinstance(argnums, int)
     positions: tuple[int, ...] = tuple(argnums) if several else (argnums,)  # type: ignore[arg-type,assignment]
 
     @functools.wraps(f)
     def with_gradient(*args: Any, **kwargs: Any) -> Any:
-        chosen = _positions(name, positions, len(args))
+        chosen = argument_positions(f"grad({name})", positions, len(args))
 
         def of_chosen(*values: Any) -> Any:
             everything = list(args)
@@ -71,7 +73,7 @@ def value_and_grad(
                     _check_input(name, position, args[position], holomorphic, allow_int)
 
         primals = tuple([args[position] for position in chosen])
-        recording = record(of_chosen, primals, "vjp", has_aux=has_aux, check=check)
+        recording = record(of_chosen, primals, "grad", has_aux=has_aux, check=check)
         out = recording.out_structure.unflatten(recording.values)
         dtype = _check_output(name, out, holomorphic)
         entry = recording.outputs[0]
@@ -108,14 +110,19 @@ def grad(
     return gradient
 
 
-def _positions(name: str, positions: tuple[int, ...], count: int) -> tuple[int, ...]:
+def argument_positions(where: str, positions: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """Return positions among as many arguments as were given, counted from the first.
+
+    Raises:
+        ValueError: there is no such argument.
+    """
     if positions == (0,) and count:
         return positions
     for position in positions:
         if not -count <= position < count:
             raise ValueError(
                 message(
-                    f"grad({name})",
+                    where,
                     "argnums",
                     f"name one of the {count} positional arguments",
                     position,

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from transforms import tree
-from transforms.grad import ArgNums, grad
+from transforms.errors import message
+from transforms.grad import ArgNums, argument_positions, grad
 from transforms.graph.stage import staged_beside
 from transforms.jvp import jvp
-from transforms.types import Array, type_of
+from transforms.types import Array, is_differentiable, type_of
 from transforms.vjp import vjp
 from transforms.vmap import vmap
 
@@ -31,13 +32,17 @@ def jacrev(f: Callable[..., Any], argnums: ArgNums = 0, *, has_aux: bool = False
         A function like ``f`` that returns a tree like the output, each leaf of it a tree like the
         argument whose leaves have shape ``out.shape + argument.shape``; with ``has_aux``, and the aux.
 
+    Raises:
+        TypeError: an argument to differentiate holds no floating point numbers.
+        ValueError: ``argnums`` names an argument that is not there.
+
     >>> jacrev(lambda x: x * x)(np.array([1.0, 2.0]))
     array([[2., 0.],
            [0., 4.]])
     """
 
     def jacobian_of(*args: Any) -> Any:
-        of_chosen, chosen, several = _choose(f, argnums, args)
+        of_chosen, chosen, several = _choose("jacrev", f, argnums, args)
         out, pullback, *aux = vjp(of_chosen, *chosen, has_aux=has_aux)
         out_leaves, out_structure = tree.flatten(out)
         rows = []
@@ -67,7 +72,7 @@ def jacfwd(f: Callable[..., Any], argnums: ArgNums = 0, *, has_aux: bool = False
     """
 
     def jacobian_of(*args: Any) -> Any:
-        of_chosen, chosen, several = _choose(f, argnums, args)
+        of_chosen, chosen, several = _choose("jacfwd", f, argnums, args)
         leaves, structure = tree.flatten(chosen)
         columns = []
         auxiliary: list[Any] = []
@@ -103,7 +108,7 @@ def jacobian(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
     """
 
     def jacobian_of(*args: Any) -> Any:
-        _, chosen, _ = _choose(f, argnums, args)
+        _, chosen, _ = _choose("jacobian", f, argnums, args)
         taller = _element_count(f(*args)) > _element_count(chosen)
         return (jacfwd if taller else jacrev)(f, argnums)(*args)
 
@@ -114,10 +119,20 @@ def _element_count(values: Any) -> int:
     return sum(type_of(leaf).size for leaf in tree.leaves(values))
 
 
-def _choose(f: Callable[..., Any], argnums: ArgNums, args: tuple[Any, ...]) -> tuple[Any, Any, bool]:
+def _choose(
+    where: str, f: Callable[..., Any], argnums: ArgNums, args: tuple[Any, ...]
+) -> tuple[Any, Any, bool]:
     """Return ``f`` as a function of the chosen arguments, those, and whether they are several."""
     several = not isinstance(argnums, int)
-    positions = [p % len(args) for p in ((argnums,) if isinstance(argnums, int) else argnums)]
+    given = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    positions = argument_positions(f"{where}({getattr(f, '__name__', 'f')})", given, len(args))
+    for position in positions:
+        leaves = tree.leaves(args[position])
+        if leaves and not any(is_differentiable(type_of(leaf).dtype) for leaf in leaves):
+            got, remedy = type_of(leaves[0]).dtype, "convert it to a float"
+            raise TypeError(
+                message(where, f"argument {position}", "hold floating point numbers", got, remedy)
+            )
 
     def of_chosen(*values: Any) -> Any:
         everything = list(args)
@@ -145,6 +160,18 @@ def _map_basis(g: Callable[[Array], Any], like: Array, *, out_axis: int) -> Any:
 
 def hessian(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
     """Return a function that gives the matrix of second derivatives: `jacfwd` of `jacrev`.
+
+    Args:
+        f: a function of trees of arrays that returns one number.
+        argnums: the position of the argument to differentiate twice, or several of them.
+
+    Returns:
+        A function like ``f`` that returns a tree like the argument of trees like it, whose leaves have the
+        shapes of the two leaves, one behind the other.
+
+    Raises:
+        TypeError: an argument to differentiate holds no floating point numbers.
+        ValueError: ``argnums`` names an argument that is not there.
 
     >>> hessian(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
     array([[ 6.,  0.],

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from transforms import tree
 from transforms.backends import DEVICE_BACKENDS, DONATING_BACKENDS, compile_graph
 from transforms.backends.placement import Placement, place
+from transforms.boundary import check_callable
 from transforms.control.cache import PLAIN, ProgramCache, Traced
 from transforms.control.nans import are_checked, run_in_the_open
 from transforms.control.program import Program, call_program
@@ -319,8 +320,9 @@ def jit(
 
     Raises:
         ConcreteValueError: when called, if ``f`` branches on a traced value.
-        TypeError: when called, if a leaf of the arguments is no array, or a static argument is not hashable.
-        ValueError: there is no such backend, or it takes no shardings.
+        TypeError: ``f`` is no function; when called, if a leaf of the arguments is no array, or a static
+            argument is not hashable.
+        ValueError: there is no such backend, or it takes no shardings; or a name is that of no parameter.
         ImportError: when called, if JAX, which "xla" needs, is not installed.
 
     >>> import numpy as np
@@ -343,6 +345,7 @@ def jit(
             in_shardings=in_shardings,
             out_shardings=out_shardings,
         )
+    check_callable("jit", f)
     backend = backend or default_backend()
     shardings = Shardings(in_shardings, out_shardings)
     if backend not in DEVICE_BACKENDS and shardings != Shardings():
@@ -365,6 +368,11 @@ def _in_both_ways(
         parameters = list(inspect.signature(f).parameters.values())
     except ValueError:  # a function that is not written in Python
         return numbers, names
+    known = {p.name for p in parameters}
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters) and not known.issuperset(names):
+        unknown = next(name for name in names if name not in known)
+        listed = ", ".join(p.name for p in parameters) or "none"
+        raise ValueError(message("jit", "static_argnames", f"name parameters ({listed})", repr(unknown)))
     order = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if not any(p.kind is p.VAR_POSITIONAL for p in parameters):
         numbers = tuple(n + len(order) if n < 0 else n for n in numbers)

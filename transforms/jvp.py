@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from transforms import tree
-from transforms.boundary import as_array, check_outputs
+from transforms.boundary import as_array, check_callable, check_outputs, split_aux
 from transforms.errors import message
 from transforms.primitive import Attributes, Forward, Joint, Primitive, zeros_of
 from transforms.tape import fit_dtype
@@ -149,6 +149,7 @@ def jvp(
     >>> float(out), float(tangent)
     (0.0, 2.0)
     """
+    check_callable("jvp", f)
     for name, value in (("primals", primals), ("tangents", tangents)):
         if not isinstance(value, (tuple, list)):
             raise TypeError(
@@ -165,7 +166,7 @@ def jvp(
             for leaf, share in zip(leaves, shares, strict=True)
         ]
         result = f(*structure.unflatten(inputs))
-        out, aux = result if has_aux else (result, None)
+        out, aux = split_aux("jvp", f, result) if has_aux else (result, None)
         out_leaves, out_structure = tree.flatten(out)
         check_outputs("jvp", f, out, out_leaves)
         pairs = [_split(level, leaf) for leaf in out_leaves]

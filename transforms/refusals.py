@@ -66,18 +66,20 @@ def explain_conversion() -> str:
     )
 
 
-def explain_number(call: str, got: str) -> str:
+def explain_number(call: str, got: str, reason: str, otherwise: str) -> str:
     """Return the message for a tracer that is being turned into a Python number.
 
     Args:
         call: how Python asks for it, as in ``"float(t)"``.
         got: what the tracer is.
+        reason: why that is refused.
+        otherwise: what to do if no other code will do.
     """
     caller = sys._getframe(3)
     where, remedy = _library_call(caller) or _user_code(caller) or ("unknown code", _ANYTHING)
     return (
-        f"{call}: the argument must be a plain number, got {got} in {where}; a Python number would drop its "
-        f"derivative: write {remedy}, or call stop_gradient(t) if that is meant"
+        f"{call}: the argument must be a plain number, got {got} in {where}; {reason}: "
+        f"write {remedy}, or {otherwise}"
     )
 
 

@@ -9,11 +9,12 @@ What the level then does with the primitive goes through `bind` again, one level
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn, Self
 
 import numpy as np
 
+from transforms.array_like import ArrayLike
 from transforms.errors import ConcreteValueError, LeakedTracerError, RefusedError, ShapeError, user_line
 from transforms.primitive import (
     FUNCTIONS,
@@ -102,7 +103,7 @@ def dispatch(primitive: Primitive, operands: Sequence[Array], attributes: Attrib
         return top.process(primitive, operands, attributes)
     try:
         return primitive.evaluate(*operands, **attributes)
-    except np.linalg.LinAlgError:
+    except (np.linalg.LinAlgError, ShapeError):
         raise
     except ValueError as error:
         raise shape_error(primitive, operands, error) from error
@@ -142,29 +143,7 @@ class Opaque:
     dtype = np.dtype(object)
 
 
-def _via(function: Callable[..., Any]) -> Any:
-    """Make an array method of the NumPy function of the same meaning."""
-
-    def array_method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
-        return function(self, *args, **kwargs)
-
-    array_method.__doc__ = f"`numpy.{function.__name__}` of this array."
-    return array_method
-
-
-def _operator(ufunc: np.ufunc) -> Any:
-    return lambda self, other: self.level.binary(UFUNCS[ufunc], self, other)
-
-
-def _reflected(ufunc: np.ufunc) -> Any:
-    return lambda self, other: self.level.binary(UFUNCS[ufunc], other, self)
-
-
-def _unary(ufunc: np.ufunc) -> Any:
-    return lambda self: self.level.unary(UFUNCS[ufunc], self)
-
-
-class Tracer:
+class Tracer(ArrayLike):
     """An array-like that belongs to a level. Each transform has its own kind."""
 
     __slots__ = ("level",)
@@ -191,36 +170,6 @@ class Tracer:
             f"got one of type {self.type} where Python needs its value, at {user_line()}; use np.where, "
             "cond, while_loop, or make it a static argument"
         )
-
-    @property
-    def shape(self) -> Shape:
-        """Lengths of the axes."""
-        return self.type.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the elements."""
-        return self.type.dtype
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self.type.size
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes in an element."""
-        return self.dtype.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes in all elements."""
-        return self.size * self.itemsize
 
     # --- the two NumPy protocols
 
@@ -250,7 +199,13 @@ class Tracer:
 
     def _no_number(self, call: str) -> NoReturn:
         got = f"a value of type {self.type} traced by {self.level.transform}"
-        raise ConcreteValueError(explain_number(call, got))
+        raise ConcreteValueError(explain_number(call, got, *self._number_is_refused))
+
+    # Why a tracer of this kind gives no Python number, and what else than another function may be the remedy.
+    _number_is_refused = (
+        "a Python number would drop its derivative",
+        "call stop_gradient(t) if that is meant",
+    )
 
     def __float__(self) -> float:
         self._no_number("float(t)")
@@ -269,12 +224,6 @@ class Tracer:
         """Refused: Python numbers would drop the derivative."""
         self._no_number("t.tolist()")
 
-    def __setitem__(self, index: Any, value: Any) -> NoReturn:
-        raise TypeError(
-            f"t[index] = value: a traced array must not be changed in place, got type {self.type}; "
-            "write t = transforms.at(t)[index].set(value)"
-        )
-
     def __index__(self) -> int:
         if self.dtype.kind not in "iu":
             raise TypeError(f"operator.index: the value must be an integer, got {self.type}")
@@ -283,179 +232,11 @@ class Tracer:
     def __bool__(self) -> bool:
         return bool(self.concrete())
 
-    # --- containers
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise TypeError("len() of a traced array without axes")
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[Array]:
-        if not self.shape:
-            raise TypeError("iteration over a traced array without axes")
-        return (self[i] for i in range(self.shape[0]))
-
-    def __getitem__(self, index: Any) -> Array:
-        return METHODS["getitem"](self, index)
-
-    def __contains__(self, value: Array) -> bool:
-        return bool(np.any(self == value))
-
     def __format__(self, spec: str) -> str:
         return format(self.concrete(), spec) if spec else repr(self)
 
     def __repr__(self) -> str:
         return f"Traced({self.type}, {self.level.transform})"
-
-    __hash__ = None  # type: ignore[assignment]
-
-    # --- operators
-
-    __add__ = _operator(np.add)
-    __radd__ = _reflected(np.add)
-    __sub__ = _operator(np.subtract)
-    __rsub__ = _reflected(np.subtract)
-    __mul__ = _operator(np.multiply)
-    __rmul__ = _reflected(np.multiply)
-    __truediv__ = _operator(np.true_divide)
-    __rtruediv__ = _reflected(np.true_divide)
-    __floordiv__ = _operator(np.floor_divide)
-    __rfloordiv__ = _reflected(np.floor_divide)
-    __mod__ = _operator(np.remainder)
-    __rmod__ = _reflected(np.remainder)
-    __matmul__ = _operator(np.matmul)
-    __rmatmul__ = _reflected(np.matmul)
-    __and__ = _operator(np.bitwise_and)
-    __rand__ = _reflected(np.bitwise_and)
-    __or__ = _operator(np.bitwise_or)
-    __ror__ = _reflected(np.bitwise_or)
-    __xor__ = _operator(np.bitwise_xor)
-    __rxor__ = _reflected(np.bitwise_xor)
-    __lshift__ = _operator(np.left_shift)
-    __rlshift__ = _reflected(np.left_shift)
-    __rshift__ = _operator(np.right_shift)
-    __rrshift__ = _reflected(np.right_shift)
-    __pow__ = _operator(np.power)
-    __rpow__ = _reflected(np.power)
-    __lt__ = _operator(np.less)
-    __le__ = _operator(np.less_equal)
-    __gt__ = _operator(np.greater)
-    __ge__ = _operator(np.greater_equal)
-    __eq__ = _operator(np.equal)
-    __ne__ = _operator(np.not_equal)
-    __neg__ = _unary(np.negative)
-    __pos__ = _unary(np.positive)
-    __abs__ = _unary(np.absolute)
-    __invert__ = _unary(np.invert)
-
-    def __divmod__(self, other: Array) -> tuple[Array, Array]:
-        return self // other, self % other
-
-    def __rdivmod__(self, other: Array) -> tuple[Array, Array]:
-        return other // self, other % self
-
-    def __round__(self, digits: int = 0) -> Array:
-        return np.round(self, digits)
-
-    # --- array methods
-
-    all = _via(np.all)
-    any = _via(np.any)
-    argmax = _via(np.argmax)
-    argmin = _via(np.argmin)
-    argpartition = _via(np.argpartition)
-    argsort = _via(np.argsort)
-    choose = _via(np.choose)
-    clip = _via(np.clip)
-    compress = _via(lambda self, condition, axis=None: np.compress(condition, self, axis))
-    conj = _via(np.conj)
-    conjugate = _via(np.conj)
-    cumprod = _via(np.cumprod)
-    cumsum = _via(np.cumsum)
-    diagonal = _via(np.diagonal)
-    dot = _via(np.dot)
-    flatten = _via(np.ravel)
-    max = _via(np.max)
-    mean = _via(np.mean)
-    min = _via(np.min)
-    nonzero = _via(np.nonzero)
-    prod = _via(np.prod)
-    ravel = _via(np.ravel)
-    repeat = _via(np.repeat)
-    round = _via(np.round)
-    searchsorted = _via(np.searchsorted)
-    squeeze = _via(np.squeeze)
-    std = _via(np.std)
-    sum = _via(np.sum)
-    swapaxes = _via(np.swapaxes)
-    take = _via(np.take)
-    trace = _via(np.trace)
-    var = _via(np.var)
-    copy = _via(np.copy)
-
-    def reshape(self, *shape: Any, order: str = "C") -> Array:
-        """`numpy.reshape` of this array; the lengths as one tuple or one by one."""
-        target = shape[0] if len(shape) == 1 else shape
-        return np.reshape(self, target, order=order)  # type: ignore[call-overload]
-
-    def transpose(self, *axes: Any) -> Array:
-        """`numpy.transpose` of this array; the axes as one tuple, one by one, or none."""
-        target = axes[0] if len(axes) == 1 else axes or None
-        return np.transpose(self, target)
-
-    def astype(self, dtype: Any, copy: bool = True) -> Array:
-        """Cast the elements; to an integer or boolean type cuts the derivative."""
-        return METHODS["astype"](self, dtype)
-
-    def sort(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refused: it would sort in place."""
-        self._no_change("sort", "np.sort(t)")
-
-    def fill(self, value: Any) -> NoReturn:
-        """Refused: it would write in place."""
-        self._no_change("fill", "np.full_like(t, value)")
-
-    def partition(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refused: it would write in place."""
-        self._no_change("partition", "np.partition(t, kth)")
-
-    def put(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refused: it would write in place."""
-        self._no_change("put", "transforms.at(t)[indices].set(values)")
-
-    def resize(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refused: it would change the array in place."""
-        self._no_change("resize", "np.resize(t, shape)")
-
-    def _no_change(self, name: str, remedy: str) -> NoReturn:
-        raise TypeError(
-            f"t.{name}: a traced array must not be changed in place, got type {self.type}; write {remedy}"
-        )
-
-    @property
-    def T(self) -> Array:
-        """The array with its axes in reverse order."""
-        return np.transpose(self)
-
-    @property
-    def mT(self) -> Array:
-        """The array with its last two axes swapped."""
-        return np.swapaxes(self, -1, -2)
-
-    @property
-    def real(self) -> Array:
-        """The real part."""
-        return np.real(self)
-
-    @property
-    def imag(self) -> Array:
-        """The imaginary part."""
-        return np.imag(self)
-
-    @property
-    def flat(self) -> Iterator[Array]:
-        """The elements, one by one."""
-        return iter(np.ravel(self))
 
 
 def _call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -44,8 +44,15 @@ def flatten(tree: Tree, is_leaf: IsLeaf | None = None) -> tuple[list[Any], Struc
 def unflatten(structure: Structure, leaves: Iterable[Any]) -> Tree:
     """Rebuild a tree of the given structure from its leaves.
 
+    Args:
+        structure: as `flatten` or `structure` gives it.
+        leaves: as many as the structure has, in the order of `flatten`.
+
     Raises:
         ValueError: the number of leaves does not fit the structure.
+
+    >>> unflatten(structure({"b": 0, "a": (0, None)}), [1, 2])
+    {'b': 2, 'a': (1, None)}
     """
     return optree.tree_unflatten(structure, leaves)
 
@@ -60,7 +67,11 @@ def leaves(tree: Tree, is_leaf: IsLeaf | None = None) -> list[Any]:
 
 
 def structure(tree: Tree, is_leaf: IsLeaf | None = None) -> Structure:
-    """Return the structure of a tree: what is left when the leaves are taken out. Hashable."""
+    """Return the structure of a tree: what is left when the leaves are taken out. Hashable.
+
+    >>> structure({"a": (1, 2)}) == structure({"a": ("x", 3.0)}), structure([1]) == structure((1,))
+    (True, False)
+    """
     return optree.tree_structure(tree, is_leaf, namespace=NAMESPACE)
 
 
@@ -121,7 +132,12 @@ def all(tree: Tree) -> bool:
 
 
 def transpose(outer: Structure, inner: Structure, tree: Tree) -> Tree:
-    """Turn a tree of structure ``outer`` whose leaves are ``inner`` trees inside out."""
+    """Turn a tree of structure ``outer`` whose leaves are ``inner`` trees inside out.
+
+    >>> pairs = {"mean": (1, 2), "scale": (3, 4)}
+    >>> transpose(structure({"mean": 0, "scale": 0}), structure((0, 0)), pairs)
+    ({'mean': 1, 'scale': 3}, {'mean': 2, 'scale': 4})
+    """
     return optree.tree_transpose(outer, inner, tree)
 
 
@@ -145,49 +161,69 @@ def broadcast_prefix(prefix: Tree, tree: Tree, where: str, is_leaf: IsLeaf | Non
     return [value for value, sub in zip(flat, subtrees, strict=True) for _ in leaves(sub)]
 
 
-def check_same_structure(expected: Tree, got: Tree, where: str) -> None:
-    """Raise `TreeMismatchError`, naming the first path, unless two trees have one structure."""
+def check_same_structure(expected: Tree, got: Tree, where: str, what: str = "") -> None:
+    """Raise `TreeMismatchError`, naming the first path, unless two trees have one structure.
+
+    Args:
+        expected: the tree whose structure is right.
+        got: the other tree.
+        where: the callable to name in the error.
+        what: what it calls the other tree.
+
+    >>> check_same_structure({"a": 1}, {"a": (1, 2)}, "example", "the state")
+    Traceback (most recent call last):
+    transforms.errors.TreeMismatchError: example: the entry at 'a' of the state must be a leaf, got ...
+    """
     spec = structure(expected)
     if structure(got) != spec:
-        flatten_up_to(spec, got, where)
+        flatten_up_to(spec, got, where, what)
         # A prefix, but not the same: ``got`` goes on below a leaf of ``expected``.
         for path, sub in zip(paths(expected), spec.flatten_up_to(got), strict=True):
             if not optree.tree_is_leaf(sub, namespace=NAMESPACE):
-                raise TreeMismatchError(_mismatch(where, path, "a leaf", _describe(sub)))
+                raise TreeMismatchError(_mismatch(where, what, path, "a leaf", _describe(sub)))
 
 
-def flatten_up_to(spec: Structure, tree: Tree, where: str) -> list[Any]:
+def flatten_up_to(spec: Structure, tree: Tree, where: str, what: str = "") -> list[Any]:
     """Return what stands in a tree at the leaves of a structure, which may be whole trees, or None.
+
+    Args:
+        spec: the structure.
+        tree: a tree that goes at least as far.
+        where: the callable to name in an error.
+        what: what the error calls the tree.
 
     Raises:
         TreeMismatchError: the tree does not have the structure; names the first path.
+
+    >>> flatten_up_to(structure({"a": 0, "b": 0}), {"a": (1, 2), "b": None}, "example")
+    [(1, 2), None]
     """
     try:
         return spec.flatten_up_to(tree)
     except (ValueError, TypeError) as error:
         expected = spec.unflatten([_LEAF] * spec.num_leaves)
-        raise TreeMismatchError(_first_difference(expected, tree, where, "")) from error
+        raise TreeMismatchError(_first_difference(expected, tree, where, what, "")) from error
 
 
 _LEAF = object()
 
 
-def _first_difference(expected: Tree, got: Tree, where: str, path: str) -> str:
+def _first_difference(expected: Tree, got: Tree, where: str, what: str, path: str) -> str:
     """Describe the first place at which ``expected`` is no prefix of ``got``."""
     children, _, entries, _ = _one_level(expected)
     if children is None:
         return ""
     other_children, _, other_entries, _ = _one_level(got)
     if other_children is None or type(expected) is not type(got):
-        return _mismatch(where, path, _describe(expected), _describe(got))
+        return _mismatch(where, what, path, _describe(expected), _describe(got))
     missing = [key for key in entries if key not in other_entries]
     extra = [key for key in other_entries if key not in entries]
     if missing:
-        return _mismatch(where, _join(path, missing[0]), "be present", "nothing there", verb="")
+        return _mismatch(where, what, _join(path, missing[0]), "be present", "nothing there", verb="")
     if extra:
-        return _mismatch(where, _join(path, extra[0]), "be absent", "an extra entry", verb="")
+        return _mismatch(where, what, _join(path, extra[0]), "be absent", "an extra entry", verb="")
     for key, child, other in zip(entries, children, other_children, strict=True):
-        found = _first_difference(child, other, where, _join(path, key))
+        found = _first_difference(child, other, where, what, _join(path, key))
         if found:
             return found
     return ""
@@ -212,8 +248,8 @@ def _describe(tree: Tree) -> str:
     return f"a leaf of type {type(tree).__name__}"
 
 
-def _mismatch(where: str, path: str, expected: str, got: str, verb: str = "be ") -> str:
-    place = f"the entry at {path!r}" if path else "the tree"
+def _mismatch(where: str, what: str, path: str, expected: str, got: str, verb: str = "be ") -> str:
+    place = f"the entry at {path!r}" + (f" of {what}" if what else "") if path else what or "the tree"
     return f"{where}: {place} must {verb}{expected}, got {got}; both trees need the same structure"
 
 
@@ -222,6 +258,12 @@ def ravel(tree: Tree) -> tuple[Array, Callable[[Array], Tree]]:
 
     The vector has the dtype to which NumPy promotes the leaves' dtypes; the inverse gives each leaf
     its own shape and dtype again. Both can be differentiated.
+
+    Args:
+        tree: a tree of arrays.
+
+    Returns:
+        The vector, and the inverse, which raises ValueError for a vector of another length.
 
     >>> vector, unravel = ravel({"a": np.ones(2), "b": np.zeros((1, 2))})
     >>> vector

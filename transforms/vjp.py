@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from transforms import tree
-from transforms.boundary import as_array, check_outputs
+from transforms.boundary import as_array, check_callable, check_outputs, split_aux
 from transforms.errors import message
 from transforms.primitive import VALUE, Attributes, Forward, Primitive, PullbackPlan
 from transforms.tape import Entry, Input, Result, Tape, fit_dtype
@@ -236,6 +236,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     >>> float(out), [float(cotangent) for cotangent in pullback(1.0)]
     (12.0, [4.0, 3.0])
     """
+    check_callable("vjp", f)
     recording = record(f, primals, "vjp", has_aux=has_aux)
     out_types = [type_of(value) for value in recording.values]
 
@@ -312,7 +313,7 @@ def record(
             inputs.append(None if tracer is leaf else tracer.entry)
             tracers.append(tracer)
         out = f(*structure.unflatten(tracers))
-        out, aux = out if has_aux else (out, None)
+        out, aux = split_aux(transform, f, out) if has_aux else (out, None)
         if out.__class__ is VJPTracer:  # the usual end of a loss
             out_leaves, out_structure = [out], _LEAF
         else:

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from transforms import tree
-from transforms.boundary import as_array
-from transforms.errors import message
+from transforms.boundary import as_array, check_callable
+from transforms.errors import TreeMismatchError, message
 from transforms.primitive import Attributes, NoRule, Primitive
 from transforms.tracer import Level, Tracer, dispatch
 from transforms.types import Array, ArrayType, type_of
@@ -76,7 +76,7 @@ class BatchLevel(Level):
         """Return a value with the examples on an axis, repeated if it is the same for all of them.
 
         Raises:
-            ValueError: ``axis`` is None and the value differs.
+            ValueError: ``axis`` is None and the value differs, or there is no such axis.
         """
         if axis is None:
             if self.holds(x):
@@ -89,11 +89,14 @@ class BatchLevel(Level):
                     )
                 )
             return x
-        if self.holds(x):
-            axis = axis % x.value.ndim
-            return x.value if x.axis == axis else np.moveaxis(x.value, x.axis, axis)
         shape = type_of(x).shape
-        axis = axis % (len(shape) + 1)
+        rank = len(shape) + 1
+        if not -rank <= axis < rank:
+            rule = f"be None or an axis of an output with {rank} axes, that of the examples included"
+            raise ValueError(message("vmap", "an entry of out_axes", rule, axis))
+        axis = axis % rank
+        if self.holds(x):
+            return x.value if x.axis == axis else np.moveaxis(x.value, x.axis, axis)
         return np.broadcast_to(np.expand_dims(x, axis), (*shape[:axis], self.size, *shape[axis:]))
 
 
@@ -209,12 +212,13 @@ def vmap(
     >>> vmap(np.dot, in_axes=(0, None))(np.ones((3, 2)), np.arange(2.0))
     array([1., 1., 1.])
     """
+    check_callable("vmap", f)
     name = getattr(f, "__name__", "f")
 
     def batched(*args: Any, **kwargs: Any) -> Any:
         leaves, structure = tree.flatten((args, kwargs))
-        prefix = tuple(in_axes) if isinstance(in_axes, list) else in_axes
-        axes = tree.broadcast_prefix((prefix, 0), (args, kwargs), f"vmap({name}) in_axes", _is_none)
+        axes = _axes_of_arguments(name, in_axes, args)
+        axes += [0] * (len(leaves) - len(axes))  # keyword arguments
         leaves = [as_array(leaf) for leaf in leaves]
         axes = [_normalize(name, axis, leaf) for axis, leaf in zip(axes, leaves, strict=True)]
         size = _batch_size(name, structure, leaves, axes, axis_size)
@@ -233,6 +237,15 @@ def vmap(
 
 def _is_none(x: Any) -> bool:
     return x is None
+
+
+def _axes_of_arguments(name: str, in_axes: Any, args: tuple[Any, ...]) -> list[Any]:
+    prefix = tuple(in_axes) if isinstance(in_axes, list) else in_axes
+    if isinstance(prefix, tuple) and len(prefix) != len(args):
+        rule = f"have one entry for each of the {len(args)} positional arguments"
+        remedy = "write None for one that all examples share"
+        raise TreeMismatchError(message(f"vmap({name})", "in_axes", rule, prefix, remedy))
+    return tree.broadcast_prefix(prefix, args, f"vmap({name}) in_axes", _is_none)
 
 
 def _normalize(name: str, axis: Any, leaf: Array) -> int | None:
@@ -268,7 +281,13 @@ def _batch_size(
         )
     paths = tree.paths(structure.unflatten(range(len(leaves))))
     listed = ", ".join(
-        f"{size} at {path!r}" for size, path in zip(sizes, paths, strict=True) if size is not None
+        f"{size} in {_place(path)}" for size, path in zip(sizes, paths, strict=True) if size is not None
     )
     listed += f", axis_size={axis_size}" if axis_size is not None else ""
     raise ValueError(message(f"vmap({name})", "the batched axes", "have one size", listed))
+
+
+def _place(path: str) -> str:
+    """Return what to call a leaf of the pair of positional and keyword arguments."""
+    _, argument, *inner = path.split("/", 2)
+    return f"argument {argument}" + (f" at {inner[0]!r}" if inner else "")

@@ -5,16 +5,25 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from transforms.errors import message
+
 UNFINISHED = ".{name}.{process}.tmp"
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(where: str, path: Path, content: bytes) -> None:
     """Write a file beside its place, flush it to the disk and rename it.
 
     Args:
-        path: where; its folder must exist. Whoever reads finds the old file or the new one.
+        where: the callable to name in an error.
+        path: the place; its folder must exist. Whoever reads finds the old file or the new one.
         content: what it holds.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
     """
+    if not path.parent.is_dir():
+        remedy = "make it first, with Path.mkdir(parents=True)"
+        raise FileNotFoundError(message(where, "the folder", "exist", f"none at {path.parent}", remedy))
     beside = path.with_name(UNFINISHED.format(name=path.name, process=os.getpid()))
     try:
         with open(beside, "wb") as file:

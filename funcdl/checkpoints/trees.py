@@ -54,6 +54,7 @@ def save(path: str | os.PathLike[str], values: Tree, *, metadata: Mapping[str, s
     Raises:
         ValueError: two leaves have the same path.
         TypeError: a leaf is not an array of numbers.
+        FileNotFoundError: the folder does not exist.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +74,7 @@ def save(path: str | os.PathLike[str], values: Tree, *, metadata: Mapping[str, s
     header = {"format": FORMAT, "version": str(VERSION), "manifest": json.dumps(manifest)}
     header |= {f"user/{name}": text for name, text in (metadata or {}).items()}
     stored = {name: _storable(array) for name, array in arrays.items()}
-    write_whole(Path(path), safetensors_numpy.save(stored, header))
+    write_whole("checkpoints.save", Path(path), safetensors_numpy.save(stored, header))
 
 
 def load(path: str | os.PathLike[str], like: Tree) -> Tree:
@@ -91,6 +92,12 @@ def load(path: str | os.PathLike[str], like: Tree) -> Tree:
         FileNotFoundError: there is no such file.
         CheckpointError: it cannot be read; names the file and the reason.
         TreeMismatchError: it holds another tree; names the paths that differ.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(folder + "/a.safetensors", {"w": np.ones(2), "step": 3})
+    ...     load(folder + "/a.safetensors", {"w": ArrayType((2,), np.dtype(float)), "step": 0})
+    {'w': array([1., 1.]), 'step': 3}
     """
     arrays, _ = _read("checkpoints.load", Path(path))
     paths, leaves = tree.paths(like), tree.leaves(like)
@@ -138,11 +145,20 @@ def load_partial(path: str | os.PathLike[str], like: Tree, *patterns: str) -> Tr
 
 
 def manifest(path: str | os.PathLike[str]) -> dict[str, ArrayType]:
-    """Return the type of each leaf in a file, by its path.
+    """Return the type of each leaf in a file, by its path. It reads the header alone.
+
+    Args:
+        path: of a file that `save` wrote.
 
     Raises:
         FileNotFoundError: there is no such file.
         CheckpointError: it cannot be read; names the file and the reason.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(folder + "/a.safetensors", {"w": [np.ones(2)], "step": 3})
+    ...     manifest(folder + "/a.safetensors")
+    {'step': int64[], 'w/0': float64[2]}
     """
     header, _ = _open("checkpoints.manifest", Path(path), with_arrays=False)
     entries = json.loads(header["manifest"]).items()
@@ -152,9 +168,18 @@ def manifest(path: str | os.PathLike[str]) -> dict[str, ArrayType]:
 def metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     """Return the text that was given to `save`, by name.
 
+    Args:
+        path: of a file that `save` wrote.
+
     Raises:
         FileNotFoundError: there is no such file.
         CheckpointError: it cannot be read; names the file and the reason.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(folder + "/a.safetensors", {"w": np.ones(2)}, metadata={"model": "spiral"})
+    ...     metadata(folder + "/a.safetensors")
+    {'model': 'spiral'}
     """
     header, _ = _open("checkpoints.metadata", Path(path), with_arrays=False)
     return {name.removeprefix("user/"): text for name, text in header.items() if name.startswith("user/")}

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from funcdl.checkpoints.files import write_whole
 from funcdl.export import onnx_control as onnx_control
 from funcdl.export import onnx_elementwise as onnx_elementwise
 from funcdl.export import onnx_layers as onnx_layers
 from funcdl.export import onnx_structure as onnx_structure
-from funcdl.export.files import write_whole
 from funcdl.export.onnx_writer import Writer, output_type
 from transforms import jit
 
@@ -45,4 +45,4 @@ def save_onnx(path: str | os.PathLike[str], f: Callable[..., Any], *args: Any) -
     declared = [write.typed(name, v.type) for name, v in zip(inputs, graph.inputs, strict=True)]
     types = [write.typed(name, output_type(x)) for name, x in zip(outputs, graph.outputs, strict=True)]
     model = write.model(write.graph(getattr(f, "__name__", "program"), declared, types))
-    write_whole(Path(path), model.SerializeToString())
+    write_whole("export.save_onnx", Path(path), model.SerializeToString())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from funcdl._extras import load
-from funcdl.export.files import write_whole
+from funcdl.checkpoints.files import write_whole
 from transforms import jit, tree, type_of
 from transforms.errors import message
 
@@ -46,7 +46,7 @@ def save_stablehlo(
         except NotImplementedError as error:
             rule = "have an operation of XLA for each primitive"
             raise ValueError(message("export.save_stablehlo", "the program", rule, error)) from error
-    write_whole(Path(path), bytes(data))
+    write_whole("export.save_stablehlo", Path(path), bytes(data))
 
 
 def load_stablehlo(path: str | os.PathLike[str]) -> Callable[..., Any]:

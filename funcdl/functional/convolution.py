@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from funcdl.functional.spatial import for_each_axis, spatial_rank
+from funcdl.functional.spatial import check_padding_name, for_each_axis, spatial_rank
 from transforms import conv as convolve
 from transforms import conv_transpose as convolve_transposed
 from transforms.errors import message
@@ -48,6 +48,7 @@ def conv(
     array([0., 1., 3., 5.])
     """
     rank = spatial_rank("conv", x)
+    check_padding_name("conv", padding, ("VALID", "SAME", "CAUSAL"))
     if isinstance(padding, str) and padding == "CAUSAL":
         padding = (_causal(kernel.shape[:-2], for_each_axis("conv", "dilation", dilation, rank)),)
     return convolve(x, kernel, strides=strides, padding=padding, dilation=dilation, groups=groups)
@@ -98,4 +99,5 @@ def conv_transpose(
     array([2., 1., 2., 1.])
     """
     spatial_rank("conv_transpose", x)
+    check_padding_name("conv_transpose", padding, ("VALID", "SAME"))
     return convolve_transposed(x, kernel, strides=strides, padding=padding, dilation=dilation, groups=groups)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from transforms import type_of
+from transforms.errors import message
 from transforms.types import Array
 
 
@@ -22,7 +23,8 @@ def one_hot(labels: Array, classes: int, *, dtype: Any = np.float32) -> Array:
         An array of shape ``(*labels.shape, classes)``.
 
     Raises:
-        TypeError: the labels are no integers.
+        TypeError: the labels are no integers, or ``classes`` is none.
+        ValueError: ``classes`` is below 1.
 
     >>> one_hot(np.array([0, 2]), 3)
     array([[1., 0., 0.],
@@ -30,8 +32,10 @@ def one_hot(labels: Array, classes: int, *, dtype: Any = np.float32) -> Array:
     """
     label_dtype = type_of(labels).dtype
     if label_dtype.kind not in "iu":
-        raise TypeError(
-            f"one_hot: labels must have an integer dtype, got {label_dtype}; "
-            "convert class indices with labels.astype(int)"
-        )
+        remedy = "convert class indices with labels.astype(int)"
+        raise TypeError(message("one_hot", "labels", "have an integer dtype", label_dtype, remedy))
+    if not isinstance(classes, (int, np.integer)):
+        raise TypeError(message("one_hot", "classes", "be a positive integer", repr(classes)))
+    if classes < 1:
+        raise ValueError(message("one_hot", "classes", "be a positive integer", classes))
     return (np.expand_dims(labels, -1) == np.arange(classes)).astype(dtype)

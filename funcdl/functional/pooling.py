@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from funcdl.functional.spatial import for_each_axis, spatial_rank
+from funcdl.functional.spatial import border_pairs, check_padding_name, for_each_axis, spatial_rank
 from transforms import reduce_window
+from transforms.errors import message
 from transforms.types import Array
 
 Lengths = int | Sequence[int]
@@ -122,9 +123,15 @@ def _pool(
     lengths = for_each_axis(where, "window", window, rank)
     steps = lengths if strides is None else for_each_axis(where, "strides", strides, rank)
     holes = for_each_axis(where, "dilation", dilation, rank)
+    check_padding_name(where, padding, ("VALID", "SAME"))
+    around = ((0, 0),) * rank if isinstance(padding, str) else border_pairs(where, "padding", padding, rank)
+    padded = tuple(n + low + high for n, (low, high) in zip(x.shape[1:-1], around, strict=True))
+    covered = tuple((n - 1) * hole + 1 for n, hole in zip(lengths, holes, strict=True))
+    if padding != "SAME" and any(n < window for n, window in zip(padded, covered, strict=True)):
+        remedy = "take a smaller window, or padding='SAME'"
+        raise ValueError(message(where, f"the window {covered}", "fit into the spatial axes", padded, remedy))
     if not isinstance(padding, str):
-        pairs = (padding,) * rank if isinstance(padding, (int, np.integer)) else tuple(padding)
-        padding = (0, *pairs, 0)
+        padding = (0, *around, 0)
     return reduce_window(
         x, kind, (1, *lengths, 1), strides=(1, *steps, 1), padding=padding, dilation=(1, *holes, 1)
     )

@@ -39,6 +39,17 @@ def for_each_axis(where: str, what: str, value: int | Sequence[int], rank: int) 
     return tuple(int(n) for n in numbers)
 
 
+def check_padding_name(where: str, padding: Any, names: Sequence[str]) -> None:
+    """Refuse padding by a name that is none.
+
+    Raises:
+        ValueError: it is a string, but none of the names.
+    """
+    if isinstance(padding, str) and padding not in names:
+        rule = f"be {', '.join(map(repr, names))} or a pair for each spatial axis"
+        raise ValueError(message(where, "padding", rule, repr(padding)))
+
+
 def border_pairs(where: str, what: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
     """Return a pair of numbers (before, after) for each spatial axis.
 

@@ -55,7 +55,7 @@ def softmax_cross_entropy(
     if type_of(labels).dtype.kind in "iu":
         check_class_indices(where, logits, labels, axis)
         return _integer_cross_entropy(logits, labels, label_smoothing, axis)
-    check_same_shape(where, "labels", logits, labels)
+    check_same_shape(where, "labels", logits, labels, "class indices must be integers: labels.astype(int)")
     labels = as_real(labels, logits)
     if label_smoothing:
         labels = (1.0 - label_smoothing) * labels + label_smoothing / logits.shape[axis]

@@ -13,7 +13,7 @@ from transforms.errors import message
 from transforms.types import Array
 
 
-def check_same_shape(where: str, what: str, predictions: Array, targets: Array) -> None:
+def check_same_shape(where: str, what: str, predictions: Array, targets: Array, remedy: str = "") -> None:
     """Refuse targets of another shape than the predictions.
 
     Args:
@@ -21,19 +21,21 @@ def check_same_shape(where: str, what: str, predictions: Array, targets: Array) 
         what: what it calls its targets.
         predictions: the predictions.
         targets: the targets.
+        remedy: what else to do than to reshape, where the numbers of axes differ.
 
     Raises:
         ValueError: the shapes differ; shows both.
     """
     expected, got = type_of(predictions).shape, type_of(targets).shape
     if got != expected:
+        remedy = remedy or "reshape the one with an axis too many, or index it"
         raise ValueError(
             message(
                 where,
                 what,
                 f"have shape {expected}, that of the predictions",
                 got,
-                "reshape the one with an axis too many, or index it" if len(got) != len(expected) else "",
+                remedy if len(got) != len(expected) else "",
             )
         )
 

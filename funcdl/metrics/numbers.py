@@ -16,7 +16,8 @@ def rmse() -> Metric:
     """Root of the mean squared error: ``sqrt(mean((predictions - targets)**2))`` over all elements.
 
     Returns:
-        A `Metric` whose result is a float32 scalar.
+        A `Metric` whose result is a float32 scalar. Its ``update`` raises ValueError where targets and
+        predictions differ in shape.
 
     >>> metric = rmse()
     >>> float(metric.result(metric.update(metric.init(), np.array([3.0, 0.0]), np.array([0.0, 3.0]))))
@@ -53,7 +54,8 @@ def r2() -> Metric:
     ``1 - sum((predictions - targets)**2) / sum((targets - mean(targets))**2)``
 
     Returns:
-        A `Metric` whose result is a float64 scalar; NaN where all targets are equal.
+        A `Metric` whose result is a float64 scalar; NaN where all targets are equal. Its ``update`` raises
+        ValueError where targets and predictions differ in shape.
 
     Source: Wright, "Correlation and Causation", 1921.
 

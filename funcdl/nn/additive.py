@@ -6,8 +6,8 @@ from typing import Any
 
 from funcdl import functional, random
 from funcdl.initializers import Initializer, lecun_normal, zeros
-from funcdl.nn.arguments import check_features, positive_integer
-from funcdl.nn.attention import check_sequence, over_queries, with_memory
+from funcdl.nn.arguments import check_features, check_sequence, positive_integer
+from funcdl.nn.attention import over_queries, with_memory
 from funcdl.nn.layer import Layer, as_floating, param_dtype
 from transforms.tree import Tree
 from transforms.types import Array

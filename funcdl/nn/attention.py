@@ -10,7 +10,7 @@ import numpy as np
 from funcdl import functional, random
 from funcdl.functional.positions import rotary as rotate
 from funcdl.initializers import Initializer, lecun_normal, zeros
-from funcdl.nn.arguments import positive_integer
+from funcdl.nn.arguments import check_sequence, positive_integer, with_mask
 from funcdl.nn.dense import dense
 from funcdl.nn.layer import Layer
 from transforms import type_of
@@ -36,6 +36,17 @@ class _Heads(NamedTuple):
             "value": self.make(self.key_value * features),
             "output": self.make(width),
         }
+
+    def project(self, params: Tree, x: Array, memory: Array) -> tuple[Array, Array, Array]:
+        """Return the queries of one sequence, and the keys and values of another, split into heads."""
+        maps = self.projections(x.shape[-1])
+        query = self.split(maps["query"](params["query"], x), shared=False)
+        keys = self.split(maps["key"](params["key"], memory), shared=True)
+        return query, keys, self.split(maps["value"](params["value"], memory), shared=True)
+
+    def output(self, params: Tree, heads: Array, width: int) -> Array:
+        """Return the output, of a width, from what the heads give."""
+        return self.projections(width)["output"](params["output"], self.join(heads))
 
     def split(self, x: Array, *, shared: bool) -> Array:
         """Return ``[batch, heads of keys, heads that share one, length, features]``."""
@@ -142,19 +153,16 @@ def self_attention(
             raise ValueError(message(name, "causal", "be True where there is a cache", causal))
 
     def init(key: Array, x: Any) -> tuple[Tree, Tree]:
-        x, _ = _with_mask(name, x)
+        x, _ = with_mask(name, x)
         params = _init(name, parts, key, x, x)
         return params, () if cache_length is None else _empty_cache(parts, params, x, cache_length)
 
     def apply(
         params: Tree, state: Tree, x: Any, *, key: Array | None = None, training: bool = False
     ) -> tuple[Array, Tree]:
-        x, mask = _with_mask(name, x)
+        x, mask = with_mask(name, x)
         check_sequence(name, x)
-        maps = parts.projections(x.shape[-1])
-        query = parts.split(maps["query"](params["query"], x), shared=False)
-        keys = parts.split(maps["key"](params["key"], x), shared=True)
-        values = parts.split(maps["value"](params["value"], x), shared=True)
+        query, keys, values = parts.project(params, x, x)
         seen = _over_heads(name, mask, x.shape[0])
         positions = np.arange(x.shape[1]) + (0 if cache_length is None else state["length"])
         if rotary:
@@ -169,7 +177,7 @@ def self_attention(
         bias = parts.bias(positions, places, query.dtype) if alibi else None
         ahead = causal and cache_length is None
         y = functional.attention(query, keys, values, mask=seen, bias=bias, causal=ahead)
-        return maps["output"](params["output"], parts.join(y)), state
+        return parts.output(params, y, x.shape[-1]), state
 
     return Layer(init, apply, name, has_state=cache_length is not None)
 
@@ -228,12 +236,9 @@ def cross_attention(
         x, memory, mask = with_memory(name, x)
         check_sequence(name, x)
         check_sequence(name, memory)
-        maps = parts.projections(x.shape[-1])
-        query = parts.split(maps["query"](params["query"], x), shared=False)
-        keys = parts.split(maps["key"](params["key"], memory), shared=True)
-        values = parts.split(maps["value"](params["value"], memory), shared=True)
+        query, keys, values = parts.project(params, x, memory)
         y = functional.attention(query, keys, values, mask=_over_heads(name, mask, x.shape[0]))
-        return maps["output"](params["output"], parts.join(y)), state
+        return parts.output(params, y, x.shape[-1]), state
 
     return Layer(init, apply, name)
 
@@ -249,14 +254,6 @@ def with_memory(where: str, x: Any) -> tuple[Any, Any, Any]:
             message(where, "the input", "be (x, memory) or (x, memory, mask)", f"a {type(x).__name__}")
         )
     return x[0], x[1], x[2] if len(x) == 3 else None
-
-
-def _with_mask(where: str, x: Any) -> tuple[Any, Any]:
-    if not isinstance(x, (tuple, list)):
-        return x, None
-    if len(x) != 2:
-        raise TypeError(message(where, "the input", "be x or (x, mask)", f"a tuple of length {len(x)}"))
-    return x[0], x[1]
 
 
 def _init(name: str, parts: _Heads, key: Array, x: Array | ArrayType, memory: Array | ArrayType) -> Tree:
@@ -284,16 +281,6 @@ def _init(name: str, parts: _Heads, key: Array, x: Array | ArrayType, memory: Ar
 def _joined_width(parts: _Heads, width: int) -> int:
     """Return how many features all heads have together."""
     return parts.queries * (parts.features or width // parts.queries)
-
-
-def check_sequence(name: str, x: Array | ArrayType) -> None:
-    """Check that an input is a batch of sequences.
-
-    Raises:
-        ValueError: it has other than three axes.
-    """
-    if len(x.shape) != 3:
-        raise ValueError(message(name, "x", "have the shape (batch, length, features)", f"shape {x.shape}"))
 
 
 def over_queries(name: str, mask: Array | None, batch: int) -> Array | None:

@@ -72,6 +72,6 @@ def batch_norm(
                 "variance": momentum * averages["variance"] + (1 - momentum) * variance,
             }
         y = (x - mean) / np.sqrt(variance + epsilon)
-        return scale_and_bias(params, y, use_scale, use_bias), state
+        return scale_and_bias("batch_norm", params, y, use_scale, use_bias), state
 
     return Layer(init, apply, "batch_norm", has_state=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from funcdl import random
+from funcdl.nn.arguments import check_entries, check_params
 from funcdl.nn.layer import Layer, as_layer, from_function, within
 from transforms.errors import message
 from transforms.tree import Tree
@@ -199,6 +200,10 @@ def _side_by_side(
     def apply(
         params: Tree, state: Tree, x: Any, *, key: Array | None = None, training: bool = False
     ) -> tuple[Any, Tree]:
+        if names:
+            check_params(name, params, names)
+        else:
+            check_entries(name, "params", params, len(parts))
         keys = None if key is None else random.split(key, len(parts))
         outputs, states = [], []
         for index, ((place, part), own) in enumerate(zip(places, inputs(x), strict=True)):

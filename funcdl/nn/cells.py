@@ -9,13 +9,20 @@ import numpy as np
 
 from funcdl import functional, random
 from funcdl.initializers import Initializer, lecun_normal, orthogonal, zeros
-from funcdl.nn.arguments import positive_integer
+from funcdl.nn.arguments import (
+    array_type,
+    check_fits_kernel,
+    check_initializer,
+    check_inputs,
+    positive_integer,
+)
 from funcdl.nn.layer import as_floating, param_dtype
-from transforms import eval_shape, type_of
+from transforms import eval_shape
 from transforms.errors import message
 from transforms.tree import Tree
 from transforms.types import Array, ArrayType
 
+LSTM_GATES = 4
 _ORTHOGONAL = orthogonal()
 
 
@@ -92,7 +99,7 @@ def simple_rnn_cell(
     init = _make_init("simple_rnn_cell", features, 1, kernel_init, recurrent_init, bias_init)
 
     def step(params: Tree, hidden: Array, x: Array) -> tuple[Array, Array]:
-        hidden = activation(_inputs(params, x) + hidden @ params["recurrent_kernel"])
+        hidden = activation(_inputs("simple_rnn_cell", params, x) + hidden @ params["recurrent_kernel"])
         return hidden, hidden
 
     return Cell(init, lambda x: _zeros(x, features), step, "simple_rnn_cell")
@@ -142,25 +149,40 @@ def lstm_cell(
     (['hidden', 'memory'], (8, 3))
     """
     features = positive_integer("lstm_cell", "features", features)
-    make = _make_init("lstm_cell", features, 4, kernel_init, recurrent_init, bias_init)
-    raised = np.repeat(np.array([0.0, float(forget_bias), 0.0, 0.0]), features)
+    make = _make_init("lstm_cell", features, LSTM_GATES, kernel_init, recurrent_init, bias_init)
 
     def init(key: Array, x: Array | ArrayType) -> Tree:
         params = make(key, x)
-        return {**params, "bias": params["bias"] + raised.astype(params["bias"].dtype)}
+        return {**params, "bias": raise_forget_bias(params["bias"], forget_bias)}
 
     def start(x: Array | ArrayType) -> Tree:
         return {"hidden": _zeros(x, features), "memory": _zeros(x, features)}
 
     def step(params: Tree, carry: Tree, x: Array) -> tuple[Tree, Array]:
-        joined = _inputs(params, x) + carry["hidden"] @ params["recurrent_kernel"]
-        write, keep, new, read = _split(joined, 4)
-        sigmoid = functional.sigmoid
-        memory = sigmoid(keep) * carry["memory"] + sigmoid(write) * np.tanh(new)
-        hidden = sigmoid(read) * np.tanh(memory)
-        return {"hidden": hidden, "memory": memory}, hidden
+        gates = _inputs("lstm_cell", params, x) + carry["hidden"] @ params["recurrent_kernel"]
+        return lstm_step(gates, carry["memory"])
 
     return Cell(init, start, step, "lstm_cell")
+
+
+def lstm_step(gates: Array, memory: Array) -> tuple[Tree, Array]:
+    """Return the new carry and the output, h, of a step of long short-term memory.
+
+    Args:
+        gates: i, f, g and o of `lstm_cell`, side by side on the last axis, before their sigmoids and tanh.
+        memory: c after the step before.
+    """
+    write, keep, new, read = _split(gates, LSTM_GATES)
+    sigmoid = functional.sigmoid
+    memory = sigmoid(keep) * memory + sigmoid(write) * np.tanh(new)
+    hidden = sigmoid(read) * np.tanh(memory)
+    return {"hidden": hidden, "memory": memory}, hidden
+
+
+def raise_forget_bias(bias: Array, forget_bias: float) -> Array:
+    """Return the bias of the four gates with a number added to that of f."""
+    raised = np.repeat(np.array([0.0, float(forget_bias), 0.0, 0.0]), bias.shape[-1] // LSTM_GATES)
+    return bias + raised.astype(bias.dtype)
 
 
 def gru_cell(
@@ -216,7 +238,7 @@ def gru_cell(
         return {**make(params_key, x), "recurrent_bias": bias_init(bias_key, (features,), param_dtype(x))}
 
     def step(params: Tree, hidden: Array, x: Array) -> tuple[Array, Array]:
-        reset, update, new = _split(_inputs(params, x), 3)
+        reset, update, new = _split(_inputs("gru_cell", params, x), 3)
         hidden_reset, hidden_update, hidden_new = _split(hidden @ params["recurrent_kernel"], 3)
         gate = functional.sigmoid(reset + hidden_reset)
         candidate = np.tanh(new + gate * (hidden_new + params["recurrent_bias"]))
@@ -304,29 +326,52 @@ def _make_init(
     recurrent_init: Initializer,
     bias_init: Initializer,
 ) -> CellInit:
+    for what, made_by in (("kernel", kernel_init), ("recurrent", recurrent_init), ("bias", bias_init)):
+        check_initializer(where, f"{what}_init", made_by)
+
     def init(key: Array, x: Array | ArrayType) -> Tree:
-        x_type = type_of(x)
+        x_type = array_type(where, x)
         if len(x_type.shape) != 2:
             raise ValueError(message(where, "the input of a step", "have the shape (batch, inputs)", x_type))
-        dtype = param_dtype(x)
-        kernel_key, recurrent_key, bias_key = random.split(key, 3)
-        keys = random.split(recurrent_key, gates)
-        recurrent = [recurrent_init(keys[gate], (features, features), dtype) for gate in range(gates)]
-        return {
-            "input_kernel": kernel_init(kernel_key, (x_type.shape[-1], gates * features), dtype),
-            "recurrent_kernel": np.concatenate(recurrent, axis=-1),
-            "bias": bias_init(bias_key, (gates * features,), dtype),
-        }
+        return gated_params(key, x, (), features, gates, kernel_init, recurrent_init, bias_init)
 
     return init
+
+
+def gated_params(
+    key: Array,
+    x: Array | ArrayType,
+    window: tuple[int, ...],
+    features: int,
+    gates: int,
+    kernel_init: Initializer,
+    recurrent_init: Initializer,
+    bias_init: Initializer,
+) -> Tree:
+    """Return the kernels and the bias of all gates, side by side; recurrent kernels are drawn one by one.
+
+    The window is that of a convolution, and ``()`` where the kernels are matrices.
+    """
+    dtype = param_dtype(x)
+    kernel_key, recurrent_key, bias_key = random.split(key, 3)
+    keys = random.split(recurrent_key, gates)
+    shape = (*window, features, features)
+    recurrent = [recurrent_init(keys[gate], shape, dtype) for gate in range(gates)]
+    return {
+        "input_kernel": kernel_init(kernel_key, (*window, x.shape[-1], gates * features), dtype),
+        "recurrent_kernel": np.concatenate(recurrent, axis=-1),
+        "bias": bias_init(bias_key, (gates * features,), dtype),
+    }
 
 
 def _zeros(x: Array | ArrayType, features: int) -> Array:
     return np.zeros((x.shape[0], features), param_dtype(x))
 
 
-def _inputs(params: Tree, x: Array) -> Array:
+def _inputs(where: str, params: Tree, x: Array) -> Array:
+    check_inputs(where, params, x, ("input_kernel", "recurrent_kernel", "bias"))
     kernel = params["input_kernel"]
+    check_fits_kernel(where, x, kernel)
     return as_floating(x, kernel.dtype) @ kernel + params["bias"]
 
 

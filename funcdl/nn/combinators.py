@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from funcdl import random
+from funcdl.nn.arguments import check_entries
 from funcdl.nn.layer import Layer, as_layer, from_function, within
 from transforms import eval_shape
 from transforms.errors import message
@@ -57,9 +58,9 @@ def serial(*layers: Layer | Callable[[Any], Any]) -> Layer:
     def apply(
         params: Tree, state: Tree, x: Array, *, key: Array | None = None, training: bool = False
     ) -> tuple[Array, Tree]:
-        _check_entries("params", params, len(parts))
+        check_entries("serial", "params", params, len(parts))
         if has_state:
-            _check_entries("state", state, len(parts))
+            check_entries("serial", "state", state, len(parts))
         keys = None if key is None else random.split(key, len(parts))
         states = []
         for index, (place, part) in enumerate(places):
@@ -109,19 +110,3 @@ def lambda_(function: Callable[[Any], Any], *, name: str | None = None) -> Layer
 
 def _output_type(layer: Layer, params: Tree, state: Tree, x: Array | ArrayType) -> Tree:
     return eval_shape(lambda *arguments: layer.apply(*arguments)[0], params, state, x)
-
-
-def _check_entries(what: str, entries: Sequence[Any], count: int) -> None:
-    if not isinstance(entries, (tuple, list)) or len(entries) != count:
-        got = (
-            f"a {type(entries).__name__} of length {len(entries)}" if hasattr(entries, "__len__") else entries
-        )
-        raise ValueError(
-            message(
-                "serial",
-                what,
-                f"be a tuple of {count} entries, one for each layer",
-                got,
-                "take what init gave",
-            )
-        )

@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from funcdl import functional, random
+from funcdl import functional
 from funcdl.initializers import Initializer, lecun_normal, orthogonal, zeros
 from funcdl.nn.arguments import positive_integer, positive_integers
-from funcdl.nn.cells import Cell
+from funcdl.nn.cells import LSTM_GATES, Cell, gated_params, lstm_step, raise_forget_bias
 from funcdl.nn.layer import as_floating, param_dtype
 from transforms import eval_shape, type_of
 from transforms.errors import message
 from transforms.tree import Tree
 from transforms.types import Array, ArrayType
 
-_GATES = 4
 _ORTHOGONAL = orthogonal()
 
 
@@ -68,7 +67,7 @@ def conv_lstm_cell(
 
     Source: Shi et al., 2015, "Convolutional LSTM network", arXiv:1506.04214.
 
-    >>> from funcdl import nn
+    >>> from funcdl import nn, random
     >>> layer = nn.recurrent(conv_lstm_cell(4, (3, 3)))
     >>> x = np.ones((2, 5, 8, 8, 3), np.float32)
     >>> params, state = layer.init(random.key(0), x)
@@ -78,7 +77,6 @@ def conv_lstm_cell(
     name = "conv_lstm_cell"
     features = positive_integer(name, "features", features)
     window = positive_integers(name, "window", window)
-    raised = np.repeat(np.array([0.0, float(forget_bias), 0.0, 0.0]), features)
 
     def from_input(x: Array, kernel: Array) -> Array:
         x = as_floating(x, kernel.dtype)
@@ -86,16 +84,8 @@ def conv_lstm_cell(
 
     def init(key: Array, x: Array | ArrayType) -> Tree:
         _check_axes(name, window, x)
-        dtype = param_dtype(x)
-        kernel_key, recurrent_key, bias_key = random.split(key, 3)
-        keys = random.split(recurrent_key, _GATES)
-        shape = (*window, features, features)
-        recurrent = [recurrent_init(keys[gate], shape, dtype) for gate in range(_GATES)]
-        return {
-            "input_kernel": kernel_init(kernel_key, (*window, x.shape[-1], _GATES * features), dtype),
-            "recurrent_kernel": np.concatenate(recurrent, axis=-1),
-            "bias": bias_init(bias_key, (_GATES * features,), dtype) + raised.astype(dtype),
-        }
+        params = gated_params(key, x, window, features, LSTM_GATES, kernel_init, recurrent_init, bias_init)
+        return {**params, "bias": raise_forget_bias(params["bias"], forget_bias)}
 
     def start(x: Array | ArrayType) -> Tree:
         _check_axes(name, window, x)
@@ -105,14 +95,8 @@ def conv_lstm_cell(
 
     def step(params: Tree, carry: Tree, x: Array) -> tuple[Tree, Array]:
         recurrent = functional.conv(carry["hidden"], params["recurrent_kernel"], padding="SAME")
-        joined = from_input(x, params["input_kernel"]) + recurrent + params["bias"]
-        write, keep, new, read = (
-            joined[..., gate * features : (gate + 1) * features] for gate in range(_GATES)
-        )
-        sigmoid = functional.sigmoid
-        memory = sigmoid(keep) * carry["memory"] + sigmoid(write) * np.tanh(new)
-        hidden = sigmoid(read) * np.tanh(memory)
-        return {"hidden": hidden, "memory": memory}, hidden
+        gates = from_input(x, params["input_kernel"]) + recurrent + params["bias"]
+        return lstm_step(gates, carry["memory"])
 
     return Cell(init, start, step, name)
 

@@ -7,7 +7,13 @@ from typing import Any
 
 from funcdl import functional, random
 from funcdl.initializers import Initializer, lecun_normal, zeros
-from funcdl.nn.arguments import positive_integer, positive_integers
+from funcdl.nn.arguments import (
+    array_type,
+    check_initializer,
+    check_inputs,
+    positive_integer,
+    positive_integers,
+)
 from funcdl.nn.layer import Layer, as_floating, param_dtype
 from transforms import type_of
 from transforms.errors import message
@@ -289,9 +295,12 @@ def _convolution(
     ``channels_of_kernel`` gives the last two lengths of the kernel, from the number of channels.
     """
     window = positive_integers(name, "window", window)
+    check_initializer(name, "kernel_init", kernel_init)
+    check_initializer(name, "bias_init", bias_init)
+    entries = ("kernel", "bias") if use_bias else ("kernel",)
 
     def init(key: Array, x: Array | ArrayType) -> tuple[Tree, Tree]:
-        x_type = type_of(x)
+        x_type = array_type(name, x)
         check_axes(x_type)
         dtype = param_dtype(x)
         kernel_key, bias_key = random.split(key)
@@ -304,6 +313,7 @@ def _convolution(
     def apply(
         params: Tree, state: Tree, x: Array, *, key: Array | None = None, training: bool = False
     ) -> tuple[Array, Tree]:
+        check_inputs(name, params, x, entries)
         check_axes(x)
         kernel = params["kernel"]
         y = convolve(as_floating(x, kernel.dtype), kernel)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from funcdl import random
 from funcdl.initializers import Initializer, lecun_normal, zeros
-from funcdl.nn.arguments import positive_integer
+from funcdl.nn.arguments import (
+    array_type,
+    check_fits_kernel,
+    check_initializer,
+    check_inputs,
+    positive_integer,
+)
 from funcdl.nn.layer import Layer, as_floating, param_dtype
-from transforms import type_of
 from transforms.errors import message
 from transforms.tree import Tree
 from transforms.types import Array, ArrayType
@@ -34,8 +39,10 @@ def dense(
         A `Layer` from shape ``(..., inputs)`` to ``(..., features)``.
 
     Raises:
-        TypeError: ``features`` is not an integer.
-        ValueError: ``features`` is below 1; from the layer, the last axis of ``x`` does not fit the kernel.
+        TypeError: ``features`` is not an integer, or an initializer is no function; from the layer, ``x`` is
+            no array.
+        ValueError: ``features`` is below 1; from the layer, the last axis of ``x`` does not fit the kernel,
+            or a parameter is missing.
 
     >>> import numpy as np
     >>> layer = dense(3)
@@ -44,9 +51,12 @@ def dense(
     ((2, 3), (8, 3))
     """
     features = positive_integer("dense", "features", features)
+    check_initializer("dense", "kernel_init", kernel_init)
+    check_initializer("dense", "bias_init", bias_init)
+    entries = ("kernel", "bias") if use_bias else ("kernel",)
 
     def init(key: Array, x: Array | ArrayType) -> tuple[Tree, Tree]:
-        x_type = type_of(x)
+        x_type = array_type("dense", x)
         if not x_type.shape:
             raise ValueError(message("dense", "x", "have at least one axis", x_type, "add one with x[None]"))
         dtype = param_dtype(x)
@@ -59,17 +69,9 @@ def dense(
     def apply(
         params: Tree, state: Tree, x: Array, *, key: Array | None = None, training: bool = False
     ) -> tuple[Array, Tree]:
+        check_inputs("dense", params, x, entries)
         kernel = params["kernel"]
-        if x.shape[-1:] != kernel.shape[:1]:
-            raise ValueError(
-                message(
-                    "dense",
-                    "the last axis of x",
-                    "be as long as the first of the kernel",
-                    f"x of shape {x.shape} and a kernel of shape {kernel.shape}",
-                    "init with an x of the shape that the layer is applied to",
-                )
-            )
+        check_fits_kernel("dense", x, kernel)
         y = as_floating(x, kernel.dtype) @ kernel
         return (y + params["bias"] if use_bias else y), state
 

@@ -97,6 +97,10 @@ def as_layer(where: str, part: Layer | Callable[[Any], Any]) -> Layer:
         raise TypeError(
             message(where, "each part", "be a layer or a function of one array", f"a {type(part).__name__}")
         )
+    if getattr(part, "__annotations__", {}).get("return") in (Layer, "Layer"):
+        name = _name_of(part)
+        rule, got = "be a layer or a function of one array", f"{name}, which makes one"
+        raise TypeError(message(where, "each part", rule, got, f"call it: {name}(...)"))
     return from_function(_name_of(part), part)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from funcdl import functional, random
 from funcdl.initializers import Initializer, ones, zeros
-from funcdl.nn.arguments import check_features, positive_integer
+from funcdl.nn.arguments import check_features, check_inputs, positive_integer
 from funcdl.nn.layer import Layer, as_floating, from_function, param_dtype
 from transforms import type_of
 from transforms.errors import message
@@ -167,8 +167,14 @@ def init_scale_and_bias(name: str, key: Array, x: Array | ArrayType, use_scale: 
     return {name: init(keys[i], shape, dtype) for i, (name, init) in enumerate(used)} or ()
 
 
-def scale_and_bias(params: Tree, x: Array, use_scale: bool, use_bias: bool) -> Array:
-    """Return ``scale * x + bias``, as far as they are used."""
+def scale_and_bias(name: str, params: Tree, x: Array, use_scale: bool, use_bias: bool) -> Array:
+    """Return ``scale * x + bias``, as far as they are used.
+
+    Raises:
+        ValueError: one of them is used and missing.
+    """
+    if use_scale or use_bias:
+        check_inputs(name, params, x, ("scale",) * use_scale + ("bias",) * use_bias)
     if use_scale:
         x = x * params["scale"]
     return x + params["bias"] if use_bias else x
@@ -184,6 +190,6 @@ def _normalization(name: str, normalize: Callable[[Array], Array], use_scale: bo
         for param in params.values() if params else ():
             check_features(name, x, param.shape[0])
             x = as_floating(x, param.dtype)
-        return scale_and_bias(params, normalize(x), use_scale, use_bias), state
+        return scale_and_bias(name, params, normalize(x), use_scale, use_bias), state
 
     return Layer(init, apply, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from funcdl import functional
 from funcdl.initializers import Initializer, normal
-from funcdl.nn.arguments import positive_integer
+from funcdl.nn.arguments import check_sequence, positive_integer
 from funcdl.nn.layer import Layer, from_function, param_dtype
 from transforms import type_of
 from transforms.errors import message
@@ -40,13 +40,13 @@ def position_embedding(length: int, *, embedding_init: Initializer = _SMALL_NORM
     length = positive_integer("position_embedding", "length", length)
 
     def init(key: Array, x: Array | ArrayType) -> tuple[Tree, Tree]:
-        _check_sequence("position_embedding", x)
+        check_sequence("position_embedding", x)
         return {"embedding": embedding_init(key, (length, type_of(x).shape[-1]), param_dtype(x))}, ()
 
     def apply(
         params: Tree, state: Tree, x: Array, *, key: Array | None = None, training: bool = False
     ) -> tuple[Array, Tree]:
-        _check_sequence("position_embedding", x)
+        check_sequence("position_embedding", x)
         if x.shape[1] > length:
             raise ValueError(
                 message("position_embedding", "x", f"be no longer than {length}", f"shape {x.shape}")
@@ -77,12 +77,7 @@ def sinusoidal_embedding(*, base: float = 10000.0) -> Layer:
     """
 
     def add(x: Array) -> Array:
-        _check_sequence("sinusoidal_embedding", x)
+        check_sequence("sinusoidal_embedding", x)
         return x + functional.sinusoidal_positions(*x.shape[-2:], base=base, dtype=x.dtype)
 
     return from_function("sinusoidal_embedding", add)
-
-
-def _check_sequence(where: str, x: Array | ArrayType) -> None:
-    if len(x.shape) != 3:
-        raise ValueError(message(where, "x", "have the shape (batch, length, features)", f"shape {x.shape}"))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from funcdl import random
+from funcdl.nn.arguments import with_mask
 from funcdl.nn.cells import Cell, check_cell
 from funcdl.nn.layer import Layer
 from transforms import scan, tree, type_of
@@ -97,12 +98,12 @@ def recurrent(cell: Cell, *, reverse: bool = False) -> Layer:
     check_cell("recurrent", cell)
 
     def init(key: Array, x: Any) -> tuple[Tree, Tree]:
-        return cell.init(key, _step_type(_check_sequence("recurrent", _parts(x)[0]))), ()
+        return cell.init(key, _step_type(_check_sequence("recurrent", with_mask("recurrent", x)[0]))), ()
 
     def apply(
         params: Tree, state: Tree, x: Any, *, key: Array | None = None, training: bool = False
     ) -> tuple[Any, Tree]:
-        sequence, mask = _parts(x)
+        sequence, mask = with_mask("recurrent", x)
         _check_sequence("recurrent", sequence)
         _, y = unroll(cell, params, sequence, mask=mask, reverse=reverse)
         return (y if mask is None else (y, mask)), state
@@ -138,12 +139,13 @@ def recurrent_last(cell: Cell, *, reverse: bool = False) -> Layer:
     check_cell("recurrent_last", cell)
 
     def init(key: Array, x: Any) -> tuple[Tree, Tree]:
-        return cell.init(key, _step_type(_check_sequence("recurrent_last", _parts(x)[0]))), ()
+        sequence, _ = with_mask("recurrent_last", x)
+        return cell.init(key, _step_type(_check_sequence("recurrent_last", sequence))), ()
 
     def apply(
         params: Tree, state: Tree, x: Any, *, key: Array | None = None, training: bool = False
     ) -> tuple[Array, Tree]:
-        sequence, mask = _parts(x)
+        sequence, mask = with_mask("recurrent_last", x)
         _check_sequence("recurrent_last", sequence)
         _, y = unroll(cell, params, sequence, mask=mask, reverse=reverse)
         if mask is None:
@@ -186,7 +188,7 @@ def bidirectional(forward: Cell, backward: Cell) -> Layer:
     check_cell("bidirectional", backward)
 
     def init(key: Array, x: Any) -> tuple[Tree, Tree]:
-        step_type = _step_type(_check_sequence("bidirectional", _parts(x)[0]))
+        step_type = _step_type(_check_sequence("bidirectional", with_mask("bidirectional", x)[0]))
         forward_key, backward_key = random.split(key)
         params = {
             "forward": forward.init(forward_key, step_type),
@@ -197,7 +199,7 @@ def bidirectional(forward: Cell, backward: Cell) -> Layer:
     def apply(
         params: Tree, state: Tree, x: Any, *, key: Array | None = None, training: bool = False
     ) -> tuple[Any, Tree]:
-        sequence, mask = _parts(x)
+        sequence, mask = with_mask("bidirectional", x)
         _check_sequence("bidirectional", sequence)
         _, ahead = unroll(forward, params["forward"], sequence, mask=mask)
         _, back = unroll(backward, params["backward"], sequence, mask=mask, reverse=True)
@@ -205,14 +207,6 @@ def bidirectional(forward: Cell, backward: Cell) -> Layer:
         return (y if mask is None else (y, mask)), state
 
     return Layer(init, apply, "bidirectional")
-
-
-def _parts(x: Any) -> tuple[Any, Any]:
-    if not isinstance(x, (tuple, list)):
-        return x, None
-    if len(x) != 2:
-        raise TypeError(message("recurrent", "the input", "be x or (x, mask)", f"a tuple of length {len(x)}"))
-    return x[0], x[1]
 
 
 def _check_sequence(where: str, x: Array | ArrayType) -> Array | ArrayType:

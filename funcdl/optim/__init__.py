@@ -4,6 +4,11 @@ An `Optimizer` is a pair ``(init, update)`` with the contract of optax; `apply_u
 the parameters, `chain` makes one optimizer from several. A learning rate is a number or a function of the
 step (`schedules`).
 
+Functions that make an optimizer return an `Optimizer`. They raise TypeError for a hyperparameter that is no
+number, and ValueError for one that is out of the range that its line gives; ``update`` raises
+`transforms.errors.TreeMismatchError`, a ValueError, where gradients, state and parameters do not fit each
+other, and names the first path.
+
 >>> import numpy as np
 >>> from funcdl import optim
 >>> optimizer = optim.chain(optim.clip_by_global_norm(1.0), optim.adam(optim.schedules.cosine_decay(0.2, 50)))

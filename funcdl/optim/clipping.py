@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -44,10 +45,7 @@ def clip(max_delta: float, *, name: str = "clip") -> Optimizer:
     def limit(grad: Array, bound: Array) -> Array:
         return np.minimum(np.maximum(grad, -bound), bound)
 
-    def update(grads: Tree, state: State, params: Tree = None) -> tuple[Tree, State]:
-        return map_leaves(f"{name}.update", limit, grads, scalars=(max_delta,)), state
-
-    return Optimizer(no_state, update)
+    return _leaf_by_leaf(name, limit, max_delta)
 
 
 def clip_by_norm(max_norm: float, *, name: str = "clip_by_norm") -> Optimizer:
@@ -65,10 +63,7 @@ def clip_by_norm(max_norm: float, *, name: str = "clip_by_norm") -> Optimizer:
     def limit(grad: Array, bound: Array) -> Array:
         return grad * unpromoting(_factor(squared_norm(grad), bound))
 
-    def update(grads: Tree, state: State, params: Tree = None) -> tuple[Tree, State]:
-        return map_leaves(f"{name}.update", limit, grads, scalars=(max_norm,)), state
-
-    return Optimizer(no_state, update)
+    return _leaf_by_leaf(name, limit, max_norm)
 
 
 def clip_by_block_rms(threshold: float, *, name: str = "clip_by_block_rms") -> Optimizer:
@@ -88,10 +83,7 @@ def clip_by_block_rms(threshold: float, *, name: str = "clip_by_block_rms") -> O
     def limit(grad: Array, bound: Array) -> Array:
         return grad * unpromoting(_factor(squared_norm(grad) / max(grad.size, 1), bound))
 
-    def update(grads: Tree, state: State, params: Tree = None) -> tuple[Tree, State]:
-        return map_leaves(f"{name}.update", limit, grads, scalars=(threshold,)), state
-
-    return Optimizer(no_state, update)
+    return _leaf_by_leaf(name, limit, threshold)
 
 
 def clip_by_global_norm(max_norm: float, *, name: str = "clip_by_global_norm") -> Optimizer:
@@ -115,6 +107,15 @@ def clip_by_global_norm(max_norm: float, *, name: str = "clip_by_global_norm") -
         square = sum(squared_norm(leaf) for leaf in tree.leaves(grads))
         factor = unpromoting(_factor(square, max_norm))
         return map_leaves(f"{name}.update", operator.mul, grads, scalars=(factor,)), state
+
+    return Optimizer(no_state, update)
+
+
+def _leaf_by_leaf(name: str, limit: Callable[[Array, Array], Array], bound: Scalar) -> Optimizer:
+    """Return what limits each leaf for itself by ``limit(leaf, bound)``."""
+
+    def update(grads: Tree, state: State, params: Tree = None) -> tuple[Tree, State]:
+        return map_leaves(f"{name}.update", limit, grads, scalars=(bound,)), state
 
     return Optimizer(no_state, update)
 

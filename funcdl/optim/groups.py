@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from funcdl._patterns import matches
 from funcdl.optim.leaves import matching_leaves
-from funcdl.optim.masks import Mask, check_patterns_match, flags_of, matches, path_mask
+from funcdl.optim.masks import Mask, check_patterns_match, flags_of, path_mask
 from funcdl.optim.optimizer import Optimizer, State, no_state
 from transforms import tree
 from transforms.errors import message

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
+from funcdl._patterns import matches
 from transforms import tree
 from transforms.errors import message
 from transforms.tree import Tree
@@ -51,15 +51,6 @@ def path_mask(*patterns: str) -> Callable[[Tree], Tree]:
     return mask
 
 
-def matches(pattern: str, path: str) -> bool:
-    """Whether a path matches a pattern of `path_mask`.
-
-    >>> matches("**/bias", "bias"), matches("*/bias", "bias")
-    (True, False)
-    """
-    return _match(pattern.split("/"), path.split("/"))
-
-
 def check_patterns_match(where: str, patterns: Sequence[str], paths: Sequence[str]) -> None:
     """Refuse a pattern that matches no path: it is misspelt, or the model has changed.
 
@@ -84,11 +75,3 @@ def flags_of(where: str, mask: Mask, params: Tree) -> list[bool]:
         if not isinstance(flag, (bool, np.bool_)):
             raise TypeError(message(where, f"the entry at {path!r}", "be True or False", repr(flag)))
     return flags
-
-
-def _match(pattern: list[str], keys: list[str]) -> bool:
-    if not pattern:
-        return not keys
-    if pattern[0] == "**":
-        return any(_match(pattern[1:], keys[skipped:]) for skipped in range(len(keys) + 1))
-    return bool(keys) and fnmatch.fnmatchcase(keys[0], pattern[0]) and _match(pattern[1:], keys[1:])

@@ -2,6 +2,9 @@
 
 A schedule takes the count (an integer array of any shape; an optimizer passes an int32 scalar that
 starts at 0) and returns one value for each count. It is pure, has no state, and can be traced.
+
+Each function here returns a schedule. It raises TypeError for an argument that is no number (for a number of
+steps: no whole number), and ValueError for one that is out of the range that its line gives.
 """
 
 from __future__ import annotations
@@ -21,6 +24,9 @@ Schedule: TypeAlias = Callable[[Array], Array]
 
 def constant(value: float) -> Schedule:
     """Return ``value`` at every count.
+
+    Args:
+        value: any real number.
 
     >>> constant(0.1)(1000)
     0.1

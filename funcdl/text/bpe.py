@@ -116,6 +116,12 @@ def train_bpe(texts: str | Iterable[str], size: int) -> BPETokenizer:
 def load_bpe(path: str | os.PathLike[str]) -> BPETokenizer:
     """Read a tokenizer from a file in the format of the package tokenizers.
 
+    Args:
+        path: of the file, as `BPETokenizer.save` or the package writes it.
+
+    Returns:
+        The tokenizer.
+
     Raises:
         FileNotFoundError: there is no such file.
         ImportError: the package is not installed.

@@ -101,6 +101,19 @@ def checkpoint(folder: Folder, *, every: int | None = None, monitor: str | None 
 
     Raises:
         ValueError: ``every`` is below 1; from `fit`, the history has no such entry.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from funcdl import checkpoints, data, training
+    >>> def step(total, batch):
+    ...     return total + batch.sum(), {"loss": batch.mean()}
+    >>> with tempfile.TemporaryDirectory() as path:
+    ...     folder = checkpoints.Folder(path=path, keep=1)
+    ...     batches = data.batches(np.arange(4.0), 2)
+    ...     _ = training.fit(step, 0.0, batches, epochs=2, callbacks=[checkpoint(folder)])
+    ...     again = training.fit(step, 0.0, batches, epochs=3, callbacks=[checkpoint(folder)], resume=True)
+    >>> float(again.state), again.history["loss"]
+    (18.0, [1.5, 1.5, 1.5])
     """
     if every is not None and every < 1:
         raise ValueError(message("training.checkpoint", "every", "be at least 1", every))
@@ -163,7 +176,7 @@ def log_csv(path: str | os.PathLike[str]) -> Callback:
         writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)))
         writer.writeheader()
         writer.writerows(rows)
-        write_whole(Path(path), text.getvalue().encode())
+        write_whole("training.log_csv", Path(path), text.getvalue().encode())
         return state, Decision()
 
     return Callback(on_epoch=on_epoch)
@@ -230,6 +243,13 @@ def swap_average(train_state: Any) -> Any:
 
     Raises:
         ValueError: there is no such average in ``opt_state``.
+
+    >>> import numpy as np
+    >>> from funcdl import nn, optim, random, training
+    >>> optimizer = optim.chain(optim.sgd(0.1), optim.average_params(0.9))
+    >>> state = training.init(nn.dense(3), optimizer, random.key(0), np.ones((1, 2), np.float32))
+    >>> swap_average(state).params["kernel"].shape
+    (2, 3)
     """
     return train_state._replace(params=find_state(train_state.opt_state, AverageParamsState).average)
 
@@ -239,5 +259,19 @@ def ema_swap() -> Callback:
 
     The average is part of the compiled step: end the optimizer in `funcdl.optim.average_params`. After
     `early_stopping` in the list, it returns the average of the best epoch.
+
+    Raises:
+        ValueError: from `fit`, the optimizer keeps no such average.
+
+    >>> import numpy as np
+    >>> from funcdl import data, losses, nn, optim, random, training
+    >>> model, optimizer = nn.dense(1), optim.chain(optim.sgd(0.1), optim.average_params(0.9))
+    >>> x, y = np.ones((4, 2), np.float32), np.ones((4, 1), np.float32)
+    >>> state = training.init(model, optimizer, random.key(0), x)
+    >>> step = training.train_step(model, losses.mse, optimizer)
+    >>> last, _ = training.fit(step, state, data.batches((x, y), 2), epochs=1)
+    >>> average, _ = training.fit(step, state, data.batches((x, y), 2), epochs=1, callbacks=[ema_swap()])
+    >>> bool(np.all(average.params["kernel"] == training.swap_average(last).params["kernel"]))
+    True
     """
     return Callback(on_end=lambda state, run: (state, Decision(state=swap_average(run.state))))

@@ -7,8 +7,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from funcdl.training.arguments import described
 from funcdl.training.step import Logs, Step
 from transforms import jit, scan, tree, type_of
+from transforms.errors import message
 
 # Takes the train state through a group of batches; gives the logs of each.
 Advance: TypeAlias = Callable[[Any, list[Any]], tuple[Any, list[Logs]]]
@@ -19,7 +21,10 @@ def one_by_one(step: Step) -> Advance:
 
     def advance(state: Any, group: list[Any]) -> tuple[Any, list[Logs]]:
         (batch,) = group
-        state, logs = step(state, batch)
+        result = step(state, batch)
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise TypeError(message("training.fit", "the step", "return (state, logs)", described(result)))
+        state, logs = result
         return state, [logs]
 
     return advance

@@ -10,6 +10,7 @@ import numpy as np
 from funcdl import data
 from funcdl.metrics import Metric
 from funcdl.nn import Layer
+from funcdl.training.arguments import check_function, check_metrics
 from funcdl.training.means import Means
 from funcdl.training.step import PerExample
 from funcdl.training.weighting import split_batch, spread, weighted_mean
@@ -43,6 +44,7 @@ def evaluate(
         result.
 
     Raises:
+        TypeError: the metrics are no dict of functions and accumulators.
         ValueError: there is no batch, or an accumulator meets weights other than 0 and 1.
 
     >>> from funcdl import losses, nn
@@ -50,8 +52,11 @@ def evaluate(
     >>> evaluate(nn.serial(), (), (), data.batches((x, y), 2), {"mse": losses.mse})
     {'mse': 1.0}
     """
+    check_metrics(WHERE, metrics)
     measures = {name: metric for name, metric in metrics.items() if not isinstance(metric, Metric)}
     accumulators = {name: metric for name, metric in metrics.items() if isinstance(metric, Metric)}
+    for name, measure in measures.items():
+        check_function(WHERE, f"the metric {name!r}", measure)
     gathered = {name: metric.init() for name, metric in accumulators.items()}
     means, empty = Means(), True
     for batch in batches:

@@ -102,10 +102,9 @@ def fit(
         NonFiniteLossError: the loss is NaN or infinite, and no callback ends the training there. It carries
             the last good state and the history.
         CheckpointError: the checkpoint to go on from cannot be read.
-        TypeError: ``batches`` has no epochs.
+        TypeError: ``batches`` has no epochs, or the step does not return a pair.
         ValueError: a number is out of range, no callback or more than one keeps files to go on from, the logs
-            have no ``"loss"``, or the checkpoint is of another
-            training.
+            have no ``"loss"``, or the checkpoint is of another training.
 
     >>> import numpy as np
     >>> from funcdl import data

@@ -9,6 +9,7 @@ import numpy as np
 from funcdl import random
 from funcdl.nn import Layer
 from funcdl.optim import Optimizer
+from funcdl.training.arguments import check_model, check_optimizer
 from transforms.tree import Tree
 from transforms.types import Array, ArrayType
 
@@ -43,11 +44,16 @@ def init(model: Layer, optimizer: Optimizer, key: Array, x: Array | ArrayType) -
     Returns:
         A `TrainState` at step 0.
 
+    Raises:
+        TypeError: the model is no layer, or the optimizer none.
+
     >>> from funcdl import nn, optim
     >>> start = init(nn.dense(3), optim.sgd(0.1), random.key(0), np.ones((1, 2), np.float32))
     >>> start.params["kernel"].shape, int(start.step)
     ((2, 3), 0)
     """
+    check_model("training.init", model)
+    check_optimizer("training.init", optimizer)
     model_key, key = random.split(key)
     params, state = model.init(model_key, x)
     return TrainState(params, state, optimizer.init(params), key, np.int32(0))

@@ -10,6 +10,7 @@ import numpy as np
 from funcdl import random
 from funcdl.nn import Layer
 from funcdl.optim import Optimizer, apply_updates, scale_loss
+from funcdl.training.arguments import check_function, check_metrics, check_model, check_optimizer, described
 from funcdl.training.means import EXAMPLES
 from funcdl.training.state import TrainState
 from funcdl.training.weighting import class_counts, or_one, split_batch, spread, weighted_mean
@@ -65,6 +66,8 @@ def train_step(
         regularizer, each metric, and ``"examples"``, the sum of the weights, if the batch has weights.
 
     Raises:
+        TypeError: an argument is no layer, function, optimizer or dict of functions; from the step, the state
+            is no `TrainState`.
         ValueError: a metric has the name of another entry of the logs, or ``microbatches`` is below 1; from
             the step, the batch cannot be divided, or weights do not fit.
 
@@ -78,33 +81,18 @@ def train_step(
     >>> bool(second["loss"] < first["loss"])
     True
     """
-    metrics = dict(metrics or {})
-    taken = {"loss", "penalty", EXAMPLES} & metrics.keys()
-    if taken:
-        raise ValueError(message(WHERE, "a metric", "have a name of its own", taken.pop()))
     if microbatches < 1:
         raise ValueError(message(WHERE, "microbatches", "be at least 1", microbatches))
-    of_class = None if class_weights is None else np.asarray(class_weights)
-
-    def gradients(params: Tree, state: Tree, opt_state: Tree, batch: Any, key: Array) -> _Gradients:
-        x, y, weights = split_batch(WHERE, batch)
-
-        def objective(params: Tree) -> tuple[Array, tuple[Any, Tree, _Measured]]:
-            predictions, new_state = model.apply(params, state, x, key=key, training=True)
-            measured = {"loss": _mean(loss(predictions, y), weights, y, of_class)}
-            total, count = measured["loss"]
-            if regularizer is not None:
-                measured["penalty"] = (regularizer(params), count)
-                total = total + measured["penalty"][0]
-            return scale_loss(total, opt_state), (predictions, new_state, measured)
-
-        (_, (predictions, state, measured)), grads = value_and_grad(objective, has_aux=True)(params)
-        for name, metric in metrics.items():
-            measured[name] = _mean(metric(predictions, y), weights)
-        means = {name: mean for name, (mean, _) in measured.items()}
-        return _Gradients(grads, state, means, {name: count for name, (_, count) in measured.items()})
+    check_model(WHERE, model)
+    check_function(WHERE, "loss", loss)
+    check_optimizer(WHERE, optimizer)
+    check_metrics(WHERE, {} if metrics is None else metrics)
+    gradients = _gradients_of(model, loss, dict(metrics or {}), regularizer, class_weights)
 
     def step(train_state: TrainState, batch: Any) -> tuple[TrainState, Logs]:
+        if not hasattr(train_state, "opt_state"):
+            remedy = "make it with training.init(model, optimizer, key, x)"
+            raise TypeError(message(WHERE, "the state", "be a TrainState", described(train_state), remedy))
         key, step_key = random.split(train_state.key)
         params, state, opt_state = train_state.params, train_state.state, train_state.opt_state
         if microbatches == 1:
@@ -128,6 +116,42 @@ class _Gradients(NamedTuple):
     state: Tree
     means: Logs
     counts: Logs
+
+
+def _gradients_of(
+    model: Layer,
+    loss: PerExample,
+    metrics: dict[str, PerExample],
+    regularizer: Callable[[Tree], Array] | None,
+    class_weights: Any,
+) -> Callable[..., _Gradients]:
+    """Return the backward pass: ``gradients(params, state, opt_state, batch, key)``."""
+    taken = {"loss", "penalty", EXAMPLES} & metrics.keys()
+    if taken:
+        raise ValueError(message(WHERE, "a metric", "have a name of its own", taken.pop()))
+    for name, metric in metrics.items():
+        check_function(WHERE, f"the metric {name!r}", metric)
+    of_class = None if class_weights is None else np.asarray(class_weights)
+
+    def gradients(params: Tree, state: Tree, opt_state: Tree, batch: Any, key: Array) -> _Gradients:
+        x, y, weights = split_batch(WHERE, batch)
+
+        def objective(params: Tree) -> tuple[Array, tuple[Any, Tree, _Measured]]:
+            predictions, new_state = model.apply(params, state, x, key=key, training=True)
+            measured = {"loss": _mean(loss(predictions, y), weights, y, of_class)}
+            total, count = measured["loss"]
+            if regularizer is not None:
+                measured["penalty"] = (regularizer(params), count)
+                total = total + measured["penalty"][0]
+            return scale_loss(total, opt_state), (predictions, new_state, measured)
+
+        (_, (predictions, state, measured)), grads = value_and_grad(objective, has_aux=True)(params)
+        for name, metric in metrics.items():
+            measured[name] = _mean(metric(predictions, y), weights)
+        means = {name: mean for name, (mean, _) in measured.items()}
+        return _Gradients(grads, state, means, {name: count for name, (_, count) in measured.items()})
+
+    return gradients
 
 
 def _mean(

@@ -129,6 +129,12 @@ def test_paths_that_meet(tmp_path):
         checkpoints.save(tmp_path / "a", {"a": {"b": 1}, "a/b": 2})
 
 
+def test_a_folder_that_is_not_there(tmp_path):
+    text = f"checkpoints.save: the folder must exist, got none at {tmp_path / 'new'}; make it first"
+    with pytest.raises(FileNotFoundError, match=text):
+        checkpoints.save(tmp_path / "new" / "a", {"w": np.ones(2)})
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "a"
     checkpoints.save(path, {"w": np.ones(2)})

@@ -315,3 +315,9 @@ def test_huber_delta_must_be_positive(delta):
 def test_margin_must_be_positive():
     with pytest.raises(ValueError, match=r"losses.multiclass_hinge: margin must be positive, got 0"):
         losses.multiclass_hinge(LOGITS, LABELS, margin=0)
+
+
+def test_class_indices_that_are_not_integers():
+    text = r"labels must have shape \(8, 10\), .*, got \(8,\); class indices must be integers: labels.astype"
+    with pytest.raises(ValueError, match="losses.softmax_cross_entropy: " + text):
+        losses.softmax_cross_entropy(np.zeros((8, 10)), np.zeros(8))

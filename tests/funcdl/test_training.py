@@ -142,6 +142,7 @@ def test_an_interrupt_gives_the_best_state_where_early_stopping_keeps_it():
             ValueError,
             "have an entry 'loss', got cost",
         ),
+        (numbers(2, 1), 1, lambda s, b: s, TypeError, r"the step must return \(state, logs\), got a int"),
         (numbers(2, 1), 1, lambda s, b: (s, {}), ValueError, "must have an entry 'loss', got none"),
         (
             numbers(2, 1),

@@ -195,3 +195,55 @@ def test_an_accumulator_refuses_other_weights():
     text = r"^training\.evaluate: the weights must be 0 or 1 where a metric is an accumulator, got 0\.67"
     with pytest.raises(ValueError, match=text):
         training.evaluate(model, params, state, batches, measured)
+
+
+MODEL, OPTIMIZER = nn.dense(1), optim.sgd(RATE)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (
+            lambda: training.train_step(nn.dense, losses.mse, OPTIMIZER),
+            "model must be a layer, got the function dense",
+        ),
+        (
+            lambda: training.train_step(MODEL, "mse", OPTIMIZER),
+            r"loss must be a function of \(predictions, y\), got 'mse'",
+        ),
+        (
+            lambda: training.train_step(MODEL, losses.mse, optim.sgd),
+            "optimizer must be an Optimizer, got the function sgd; call",
+        ),
+        (
+            lambda: training.train_step(MODEL, losses.mse, OPTIMIZER, metrics=losses.mae),
+            "metrics must be a dict of functions by name, got the function mae; write",
+        ),
+        (
+            lambda: training.train_step(MODEL, losses.mse, OPTIMIZER, metrics={"mae": "mae"}),
+            r"the metric 'mae' must be a function of \(predictions, y\), got 'mae'",
+        ),
+        (
+            lambda: training.train_step(MODEL, losses.mse, OPTIMIZER)({"kernel": 1.0}, problem()[:2]),
+            "the state must be a TrainState, got a dict; make it with training.init",
+        ),
+    ],
+)
+def test_parts_of_another_type_are_named(call, text):
+    with pytest.raises(TypeError, match=r"^training\.train_step: " + text):
+        call()
+
+
+def test_init_names_parts_of_another_type():
+    with pytest.raises(
+        TypeError, match=r"training\.init: optimizer must be an Optimizer, got the function sgd"
+    ):
+        training.init(MODEL, optim.sgd, random.key(0), problem()[0])
+
+
+@pytest.mark.parametrize("given", [losses.mse, {"mse": "mse"}])
+def test_evaluate_names_metrics_of_another_type(given):
+    with pytest.raises(
+        TypeError, match=r"training.evaluate: (metrics must be a dict|the metric 'mse' must be)"
+    ):
+        training.evaluate(MODEL, {}, (), [problem()[:2]], given)

@@ -77,6 +77,11 @@ def test_tolerance_and_step():
     check_grads(lambda x: np.sin(x), (X,), step=1e-3, tolerance=1e-4)
 
 
+def test_arguments_stand_in_a_tuple():
+    with pytest.raises(TypeError, match="check_grads: args must be a tuple of arguments, got ndarray"):
+        check_grads(np.sin, X)
+
+
 @pytest.mark.parametrize("options", [{"modes": ["reverse"]}, {"order": 0}])
 def test_misuse_is_refused(options):
     with pytest.raises(ValueError, match="modes must be 'fwd' or 'rev' and order at least 1"):

@@ -70,7 +70,10 @@ def test_complex_gradients_follow_jax():
     [
         (lambda: grad(lambda x: x)(np.ones(3)), r"the output must be a scalar, got shape \(3,\); reduce it"),
         (lambda: grad(np.sum)(np.arange(3)), "argument 0 must be real or complex floating point, got int64"),
-        (lambda: grad(lambda x: None)(1.0), "must return an array, got None; add a return statement"),
+        (
+            lambda: grad(lambda x: None)(1.0),
+            "grad: .* return an array, got None; add a return statement",
+        ),
         (lambda: grad(lambda x: "text")(1.0), "must be an array, got str"),
         (lambda: grad(lambda x: {"a": x})(1.0), "the output must be one array, got dict"),
         (lambda: grad(lambda z: z)(1.0 + 1.0j), "must be real floating point, got complex128"),
@@ -79,6 +82,12 @@ def test_complex_gradients_follow_jax():
         (lambda: grad(lambda x: int(x))(1.0), r"int\(t\): the argument must be a plain number"),
         (lambda: grad(lambda x: x.item())(1.0), r"t.item\(\): the argument must be a plain number"),
         (lambda: grad(lambda x: math.sin(x))(1.0), r"np.sin\(t\), not math.sin\(t\)"),
+        (
+            lambda: grad(lambda x: 2 * x, has_aux=True)(1.0),
+            r"must return \(out, aux\) .* got an array",
+        ),
+        (lambda: grad(lambda x: (x, x, x), has_aux=True)(1.0), r"grad: the function .* got a tuple of 3"),
+        (lambda: grad(3.0), "grad: f must be a function, got a float; pass the function itself"),
         (lambda: grad(lambda x: x.sort())(np.ones(3)), r"must not be changed in place.*np.sort\(t\)"),
     ],
 )

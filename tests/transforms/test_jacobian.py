@@ -99,6 +99,14 @@ def test_aux_comes_beside_the_jacobian():
     assert aux == 2.0
 
 
+@pytest.mark.parametrize("transform", [jacrev, jacfwd])
+def test_misuse_is_refused(transform):
+    with pytest.raises(TypeError, match="argument 0 must hold floating point numbers, got int64; convert it"):
+        transform(np.sin)(np.arange(3))
+    with pytest.raises(ValueError, match="argnums must name one of the 1 positional arguments, got 2"):
+        transform(np.sin, 2)(np.ones(3))
+
+
 def test_transforms_compose():
     x = RNG.normal(size=(5, 2))
     with jax.enable_x64(True):

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from transforms import ArrayType, grad, hessian, jvp, tree, vmap
-from transforms.errors import ConcreteValueError
+from transforms.errors import ConcreteValueError, ShapeError
 from transforms.jit import jit
 
 X = np.arange(3.0)
@@ -84,7 +84,9 @@ def test_static_arguments():
     np.testing.assert_array_equal(f(X, 2), X**2)
     np.testing.assert_array_equal(f(X, power=1), X)
     np.testing.assert_array_equal(jit(lambda n, x: x * n, static_argnums=0)(3, X), 3 * X)
-    with pytest.raises(TypeError, match="a static argument must be hashable"):
+    with pytest.raises(
+        TypeError, match="argument must be hashable, got a list for argument 1; pass it as a tuple"
+    ):
         f(X, [2])
 
 
@@ -276,7 +278,23 @@ def test_lower_takes_types():
         (
             lambda: jit(lambda x: x if x > 0 else -x)(1.0),
             ConcreteValueError,
-            "must not depend on an array's values",
+            "jit: the traced function must not depend on an array's values",
+        ),
+        (
+            lambda: jit(lambda n: np.zeros(int(n)))(3),
+            ConcreteValueError,
+            r"traced by jit in int\(n\); no values are known .* or make it a static argument of jit",
+        ),
+        (
+            lambda: jit(lambda x: x + np.ones(4))(X),
+            ShapeError,
+            r"add: the operands' shapes .* got \(3,\) and \(",
+        ),
+        (lambda: jit(X), TypeError, "jit: f must be a function, got a ndarray"),
+        (
+            lambda: jit(lambda x, n: x * n, static_argnames="m"),
+            ValueError,
+            r"static_argnames must name parameters \(x, n\), got 'm'",
         ),
         (
             lambda: jit(lambda x: x)("text"),

@@ -54,3 +54,7 @@ def test_misuse_is_refused():
         jvp(np.sin, (np.ones(2),), (np.ones(3),))
     with pytest.raises(TypeError, match="must return an array, got None"):
         jvp(lambda x: None, (1.0,), (1.0,))
+    with pytest.raises(TypeError, match=r"jvp: .* must return \(out, aux\) where has_aux .* got an array"):
+        jvp(np.sin, (1.0,), (1.0,), has_aux=True)
+    with pytest.raises(TypeError, match="jvp: f must be a function, got a float"):
+        jvp(1.0, (1.0,), (1.0,))

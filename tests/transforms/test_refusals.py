@@ -81,7 +81,7 @@ IN_USER_CODE = [
 ]
 
 NUMBERS = [
-    (lambda t: float(t), r"float\(t\): the argument must be a plain number, got .* by vjp in float\(t\); "),
+    (lambda t: float(t), r"float\(t\): the argument must be a plain number, got .* by grad in float\(t\); "),
     (lambda t: t.item(), r"t.item\(\): .* write t itself, which stays an array, or call stop_gradient\(t\)"),
     (lambda t: math.sin(t), r"in math.sin\(t\); .* write np.sin\(t\), not math.sin\(t\), or"),
     (

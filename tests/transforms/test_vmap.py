@@ -77,12 +77,33 @@ def test_primitive_without_a_rule_loops_and_says_so_once():
         (
             lambda: vmap(np.add)(np.ones(3), np.ones(4)),
             ValueError,
-            "must have one size, got 3 at '0/0', 4 at '0/1'",
+            "the batched axes must have one size, got 3 in argument 0, 4 in argument 1",
+        ),
+        (
+            lambda: vmap(lambda p, *, scale: p["w"] * scale)({"w": np.ones(3)}, scale=np.ones(4)),
+            ValueError,
+            "must have one size, got 3 in argument 0 at 'w', 4 in argument scale",
         ),
         (lambda: vmap(np.sin, in_axes=2)(X), ValueError, r"axis of an argument of shape \(3, 2\), got 2"),
         (lambda: vmap(np.sin, in_axes=None)(X), ValueError, "pass axis_size"),
         (lambda: vmap(np.sin, out_axes=None)(X), ValueError, "must be the same for all examples"),
-        (lambda: vmap(np.add, in_axes=(0,))(X, X), TreeMismatchError, "in_axes"),
+        (
+            lambda: vmap(np.add, in_axes=(0,))(X, X),
+            TreeMismatchError,
+            r"in_axes must have one entry for each of the 2 positional arguments, got \(0,\); write None for",
+        ),
+        (
+            lambda: vmap(lambda p: p["w"], in_axes=({"v": 0},))({"w": X}),
+            TreeMismatchError,
+            "in_axes: the entry at '0/v' must be present",
+        ),
+        (
+            lambda: vmap(np.sin, out_axes=2)(X),
+            ValueError,
+            "an entry of out_axes must be None or an axis of an output with 2 axes, .* got 2",
+        ),
+        (lambda: vmap(lambda x: 1.0, out_axes=-2)(X), ValueError, "output with 1 axes, .* got -2"),
+        (lambda: vmap(3), TypeError, "vmap: f must be a function, got a int; pass the function itself"),
         (lambda: vmap(lambda x: x if x > 0 else -x)(np.ones(3)), ConcreteValueError, "must not depend on an"),
     ],
 )

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from transforms.boundary import as_array
 from transforms.primitive import implements
-from transforms.primitives.shape import as_array
 from transforms.types import Array
 
 

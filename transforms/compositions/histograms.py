@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from transforms.at import at
+from transforms.boundary import as_array
 from transforms.compositions.creation import array
 from transforms.errors import message
 from transforms.primitive import implements
 from transforms.primitives.known_values import known_values
-from transforms.primitives.shape import as_array
 from transforms.tracer import Tracer
 from transforms.types import Array
 

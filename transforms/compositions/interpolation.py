@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from transforms.at import at
+from transforms.boundary import as_array
 from transforms.primitive import implements
-from transforms.primitives.shape import as_array
 from transforms.types import Array
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from transforms.boundary import as_array
 from transforms.errors import message
 from transforms.primitive import implements
 from transforms.primitives.declare import promoted_dtype
-from transforms.primitives.shape import as_array
 from transforms.types import Array
 
 

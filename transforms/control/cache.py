@@ -200,12 +200,13 @@ class ProgramCache:
         try:
             hash(frozen)
         except TypeError as error:
+            place, value = next((place, x) for place, _, x in frozen if not _is_hashable(x))
             raise TypeError(
                 message(
                     f"{self._where}({self._name})",
                     "a static argument",
                     "be hashable",
-                    f"{statics | names}",
+                    f"a {type(value).__name__} for argument {place!r}",
                     "pass it as a tuple, or trace it",
                 )
             ) from error
@@ -224,7 +225,7 @@ class ProgramCache:
             return out_leaves
 
         types = [s if isinstance(s, type) else leaf for s, leaf in zip(signature, leaves, strict=True)]
-        program, captured = make_program(flat, types, self._name)
+        program, captured = make_program(flat, types, self._name, self._where)
         self.reasons.append(reason)
         traced = Traced(program, captured, out_structure[0])
         if not captured:
@@ -249,6 +250,14 @@ class ProgramCache:
             changed_to = {place: value for place, _, value in statics}
             return f"{self._name}: traced again, because a static argument changed to {changed_to}"
         return f"{self._name}: traced again, because the tree of the arguments changed to {structure}"
+
+
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _merge(dynamic: Any, statics: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

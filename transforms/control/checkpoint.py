@@ -16,23 +16,42 @@ from transforms.graph.stage import bind_effect
 from transforms.primitive import Forward, Primitive, zeros_of
 from transforms.primitives.declare import elementwise
 from transforms.tracer import Tracer, bind
-from transforms.types import Array, ArrayType
+from transforms.types import Array, ArrayType, type_of
 
 Policy = Callable[[Equation], bool]
 
 
 def save_nothing(equation: Equation) -> bool:
-    """Keep only the arguments."""
+    """Keep only the arguments: a policy for `checkpoint`.
+
+    >>> import numpy as np
+    >>> checkpoint(np.sin, policy=save_nothing)(0.0)
+    array(0.)
+    """
     return False
 
 
 def save_matmuls(equation: Equation) -> bool:
-    """Keep the results of matrix products and convolutions, which cost most to compute."""
+    """Keep the results of matrix products and convolutions, which cost most to compute: a policy.
+
+    >>> import numpy as np
+    >>> checkpoint(lambda x: np.sum(np.tanh(x @ x)), policy=save_matmuls)(np.zeros((2, 2)))
+    np.float64(0.0)
+    """
     return equation.primitive.name in ("matmul", "conv")
 
 
 def save_names(*names: str) -> Policy:
-    """Return the policy that keeps what `checkpoint_name` has given one of these names."""
+    """Return the policy that keeps what `checkpoint_name` has given one of these names.
+
+    Args:
+        *names: as given to `checkpoint_name`.
+
+    >>> import numpy as np
+    >>> f = checkpoint(lambda x: np.sin(checkpoint_name(np.exp(x), "kept")), policy=save_names("kept"))
+    >>> f(0.0) == np.sin(1.0)
+    np.True_
+    """
 
     def policy(equation: Equation) -> bool:
         return equation.primitive is name_p and equation.attributes["tag"] in names
@@ -44,7 +63,7 @@ name_p = elementwise(
     lambda x, tag: x,
     lambda d, _out, _x, tag: d,
     name="name",
-    infer=lambda x, tag: ArrayType(x.shape, x.dtype),
+    infer=lambda x, tag: type_of(x),
 )
 
 

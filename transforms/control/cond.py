@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from transforms import tree
-from transforms.boundary import as_array, check_outputs
+from transforms.boundary import as_array, check_callable, check_outputs
 from transforms.control.program import Program, call_program, make_program, weak_kind
 from transforms.errors import message
 from transforms.graph.ir import Graph, Variable
@@ -224,6 +224,8 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any, b
 def _choose(
     where: str, index: Array, branches: Sequence[Callable[..., Any]], operands: Any, backend: str
 ) -> Any:
+    for position, branch in enumerate(branches):
+        check_callable(where, branch, f"function {position}")
     leaves, structure = tree.flatten(operands)
     leaves = [as_array(x) for x in leaves]
     programs, captured, out_structure = _stage_branches(where, branches, leaves, structure)
@@ -273,7 +275,7 @@ def _stage_branches(
     """Stage functions of the same arguments; their programs take, after these, what any of them captures."""
     staged = [_stage_branch(where, f, leaves, structure) for f in functions]
     for branch in staged[1:]:
-        tree.check_same_structure(staged[0].out, branch.out, where)
+        tree.check_same_structure(staged[0].out, branch.out, where, "the functions' outputs")
     columns = zip(*(branch.program.output_types for branch in staged), strict=True)
     if any(len(set(column)) > 1 for column in columns):
         dtypes = _common_dtypes(where, staged)
@@ -322,7 +324,9 @@ def _stage_branch(
         # A sum with zero is an array of the other branch's type, where a number alone is none.
         return [np.add(x, np.zeros((), t)) if t else x for x, t in zip(values, dtypes, strict=True)]
 
-    program, captured = make_program(flat, [type_of(x) for x in leaves], getattr(f, "__name__", "branch"))
+    program, captured = make_program(
+        flat, [type_of(x) for x in leaves], getattr(f, "__name__", "branch"), where
+    )
     return _Branch(program, captured, outs[0], numbers)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from transforms import tree
-from transforms.boundary import as_array
+from transforms.boundary import as_array, check_callable
 from transforms.control.program import make_program
 from transforms.control.scan import fold, stage_carry
 from transforms.control.while_loop import While, run_while
@@ -53,13 +53,15 @@ def while_loop(
 def _while(
     where: str, cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init: Any, backend: str
 ) -> Any:
+    check_callable(where, cond_fun, "cond_fun")
+    check_callable(where, body_fun, "body_fun")
     step, step_captured, carry, structure = stage_carry(where, body_fun, init)
 
     def condition(*args: Array) -> list[Array]:
         return [cond_fun(structure.unflatten(args))]
 
     types = [type_of(x) for x in carry]
-    program, captured = make_program(condition, types, getattr(cond_fun, "__name__", "condition"))
+    program, captured = make_program(condition, types, getattr(cond_fun, "__name__", "condition"), where)
     (out_type,) = program.output_types
     if out_type.shape != () or out_type.dtype != bool:
         raise TypeError(message(where, "cond_fun", "return a boolean of shape ()", out_type))
@@ -96,6 +98,7 @@ def fori_loop(
     >>> fori_loop(0, 4, lambda i, total: total + i, 0)
     np.int64(6)
     """
+    check_callable("fori_loop", body_fun, "body_fun")
     for what, bound in (("lower", lower), ("upper", upper)):
         if type_of(bound).shape != () or type_of(bound).dtype.kind not in "iu":
             raise TypeError(message("fori_loop", what, "be an integer", bound))

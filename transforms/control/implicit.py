@@ -56,7 +56,7 @@ def _close(
         structures.append(spec)
         return out_leaves
 
-    program, captured = make_program(flat, [type_of(x) for x in leaves], getattr(f, "__name__", "f"))
+    program, captured = make_program(flat, [type_of(x) for x in leaves], getattr(f, "__name__", "f"), where)
     return _Closed(program, captured, backend), structures[0]
 
 

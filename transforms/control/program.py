@@ -144,15 +144,17 @@ class Pulled(NamedTuple):
     differentiable: tuple[int, ...]
 
 
-def make_program(f: Callable[..., Any], types: Sequence[Any], name: str) -> tuple[Program, list[Tracer]]:
-    """Stage a function of arrays that returns a list of arrays.
+def make_program(
+    f: Callable[..., Any], types: Sequence[Any], name: str, where: str = "stage"
+) -> tuple[Program, list[Tracer]]:
+    """Stage a function of arrays that returns a list of arrays, for the callable that errors are to name.
 
     Returns:
         the program, and the tracers of other transforms that the function closes over; the program
         takes these as further inputs, after the function's own. What the function returns as a Python
         number, the program gives as an array, like every result of a primitive.
     """
-    graph = share_common(remove_dead(stage_flat(f, types)))
+    graph = share_common(remove_dead(stage_flat(f, types, where)))
     numbers = {i: Variable(type_of(x)) for i, x in enumerate(graph.outputs) if not isinstance(x, Variable)}
     graph = graph._replace(
         constants=(*graph.constants, *((v, np.asarray(graph.outputs[i])) for i, v in numbers.items())),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from transforms import tree
-from transforms.boundary import as_array, check_outputs
+from transforms.boundary import as_array, check_callable, check_outputs, described
 from transforms.control.loop import entry_type, run_loop
 from transforms.control.program import Program, make_program, weak_kind
 from transforms.control.steps import Loop
@@ -71,6 +71,7 @@ def fold(
     backend: str,
 ) -> tuple[Any, Any]:
     """Do what `scan` does for the callable that errors are to name."""
+    check_callable(where, f)
     x_leaves, x_structure = tree.flatten(xs)
     x_leaves = [as_array(x) for x in x_leaves]
     steps = _length(where, xs, x_leaves, length)
@@ -83,7 +84,7 @@ def fold(
     def step(carry: Any, *entries: Array) -> tuple[Any, list[Array]]:
         out = f(carry, x_structure.unflatten(entries))
         if not isinstance(out, tuple) or len(out) != 2:
-            raise TypeError(message(where, "the step", "return (carry, y)", type(out).__name__))
+            raise TypeError(message(where, "the step", "return (carry, y)", described(out)))
         y_leaves, structure = tree.flatten(out[1])
         y_structure.append(structure)
         return out[0], y_leaves
@@ -131,14 +132,14 @@ def stage_carry(
     def flat(*args: Array) -> list[Array]:
         now, entries = structure.unflatten(args[: len(carry)]), args[len(carry) :]
         new, outputs = (f(now), []) if entry_types is None else f(now, *entries)
-        tree.check_same_structure(init, new, where)
+        tree.check_same_structure(init, new, where, "the carry")
         leaves = [*tree.leaves(new), *outputs]
         check_outputs(where, f, leaves, leaves)
         kinds[:] = [weak_kind(x) for x in leaves[: len(carry)]]
         return leaves
 
     def staged(types: Sequence[Any]) -> tuple[Program, list[Tracer]]:
-        return make_program(flat, [*types, *(entry_types or ())], getattr(f, "__name__", "step"))
+        return make_program(flat, [*types, *(entry_types or ())], getattr(f, "__name__", "step"), where)
 
     types: list[Any] = [weak_kind(x) or type_of(x) for x in carry]
     settled = not any(isinstance(t, type) for t in types)

@@ -10,9 +10,10 @@ import numpy as np
 
 from transforms import tree
 from transforms.boundary import check_outputs
+from transforms.errors import ShapeError
 from transforms.graph.ir import Equation, Graph, Operand, Variable, has_effect, infer_results
 from transforms.primitive import Attributes, Primitive
-from transforms.tracer import Level, Tracer, bind, dispatch
+from transforms.tracer import Level, Tracer, bind, dispatch, shape_error
 from transforms.types import Array, ArrayType, type_of
 
 
@@ -30,6 +31,11 @@ class StageTracer(Tracer):
         """Shape and dtype."""
         return self.variable.type
 
+    _number_is_refused = (
+        "no values are known while a function is traced",
+        "make it a static argument of jit",
+    )
+
 
 class StageLevel(Level):
     """One run of staging.
@@ -41,8 +47,8 @@ class StageLevel(Level):
 
     __slots__ = ("_outer", "constants", "equations")
 
-    def __init__(self) -> None:
-        super().__init__("stage")
+    def __init__(self, transform: str) -> None:
+        super().__init__(transform)
         self.equations: list[Equation] = []
         self.constants: dict[int, tuple[Variable, Array]] = {}
 
@@ -68,7 +74,12 @@ class StageLevel(Level):
         """Write an equation."""
         self.check_alive()
         mine = tuple(self.operand(x) for x in operands)
-        results = infer_results(primitive, mine, attributes)
+        try:
+            results = infer_results(primitive, mine, attributes)
+        except ValueError as error:
+            if not primitive.elementwise or isinstance(error, ShapeError):
+                raise
+            raise shape_error(primitive, operands, error) from error
         self.equations.append(Equation(results, primitive, mine, attributes))
         tracers = tuple(StageTracer(self, variable) for variable in results)
         return tracers if primitive.multiple else tracers[0]
@@ -109,14 +120,15 @@ def bind_effect(primitive: Primitive, *operands: Array, **attributes: Any) -> An
     return level.process(primitive, operands, attributes)
 
 
-def stage_flat(f: Callable[..., Any], types: Sequence[Any]) -> Graph:
+def stage_flat(f: Callable[..., Any], types: Sequence[Any], where: str = "stage") -> Graph:
     """Stage a function of arrays that returns a list of arrays.
 
     Args:
         f: the function.
         types: an array or `ArrayType` for each argument, or a number type (``float``) for a Python number.
+        where: what errors call the transform that traces the function.
     """
-    with StageLevel() as level:
+    with StageLevel(where) as level:
         inputs = tuple(
             Variable(type_of(t()), weak=t) if isinstance(t, type) else Variable(type_of(t)) for t in types
         )
@@ -146,23 +158,23 @@ def stage(f: Callable[..., Any]) -> Callable[..., Graph]:
     """
 
     def staged(*args: Any) -> Graph:
-        return _stage(f, args)[0]
+        return _stage(f, args, "stage")[0]
 
     return staged
 
 
-def _stage(f: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Graph, tree.Structure]:
+def _stage(f: Callable[..., Any], args: tuple[Any, ...], where: str) -> tuple[Graph, tree.Structure]:
     leaves, structure = tree.flatten(args)
     out_structure: list[tree.Structure] = []
 
     def flat(*tracers: Array) -> list[Array]:
         out = f(*structure.unflatten(tracers))
         out_leaves, spec = tree.flatten(out)
-        check_outputs("stage", f, out, out_leaves)
+        check_outputs(where, f, out, out_leaves)
         out_structure.append(spec)
         return out_leaves
 
-    return stage_flat(flat, [type_of(leaf) for leaf in leaves]), out_structure[0]
+    return stage_flat(flat, [type_of(leaf) for leaf in leaves], where), out_structure[0]
 
 
 def eval_shape(f: Callable[..., Any], *args: Any) -> Any:
@@ -178,7 +190,7 @@ def eval_shape(f: Callable[..., Any], *args: Any) -> Any:
     >>> eval_shape(lambda a, b: a @ b, np.ones((2, 3)), ArrayType((3, 4), np.dtype("float64")))
     float64[2,4]
     """
-    graph, structure = _stage(f, args)
+    graph, structure = _stage(f, args, "eval_shape")
     return structure.unflatten(x.type if isinstance(x, Variable) else type_of(x) for x in graph.outputs)
 
 

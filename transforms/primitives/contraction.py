@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from transforms.boundary import as_array
 from transforms.errors import ShapeError, message
 from transforms.primitive import implements
 from transforms.primitives.casts import cast
 from transforms.primitives.matmul import matmul
 from transforms.primitives.matrices import conjugate
-from transforms.primitives.shape import as_array, refuse_out
+from transforms.primitives.shape import refuse_out
 from transforms.tracer import bind
 from transforms.types import Array
 

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from transforms.boundary import as_array
 from transforms.errors import ShapeError
 from transforms.primitive import Primitive
 from transforms.primitives.declare import move_axis, promoted_dtype
-from transforms.primitives.shape import as_array
 from transforms.primitives.window_geometry import (
     Lengths,
     Padding,

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from transforms.boundary import as_array
 from transforms.errors import ShapeError, message
 from transforms.primitive import implements
 from transforms.primitives.convolution import conv
 from transforms.primitives.matrices import conjugate
-from transforms.primitives.shape import as_array
 from transforms.types import Array
 
 _MODES = ("full", "same", "valid")

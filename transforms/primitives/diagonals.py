@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from transforms.boundary import as_array
 from transforms.errors import ShapeError, message
 from transforms.primitive import implements, refuse
-from transforms.primitives.shape import as_array, refuse_out
+from transforms.primitives.shape import refuse_out
 from transforms.primitives.slicing import embed
 from transforms.types import Array
 

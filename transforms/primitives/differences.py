@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from transforms.boundary import as_array
 from transforms.errors import message
 from transforms.primitive import implements
 from transforms.primitives.casts import stop_gradient
 from transforms.primitives.reduction import normalize_axes
-from transforms.primitives.shape import as_array
 from transforms.types import Array
 
 

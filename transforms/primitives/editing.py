@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from transforms.boundary import as_array
 from transforms.errors import message
 from transforms.primitive import implements
 from transforms.primitives.indexing import plain_mask
-from transforms.primitives.shape import as_array
 from transforms.types import Array
 
 

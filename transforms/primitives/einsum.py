@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from transforms.boundary import as_array
 from transforms.errors import ShapeError, message
 from transforms.primitive import implements
 from transforms.primitives.matmul import matmul
-from transforms.primitives.shape import as_array, refuse_out
+from transforms.primitives.shape import refuse_out
 from transforms.tracer import bind
 from transforms.types import Array, Shape
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from transforms.boundary import as_array
 from transforms.errors import ShapeError, message
 from transforms.primitive import Joint, Primitive, implements
 from transforms.primitives.declare import move_axis, promoted_dtype
-from transforms.primitives.shape import as_array, refuse_out
+from transforms.primitives.shape import refuse_out
 from transforms.tracer import bind
 from transforms.types import Array, ArrayType
 

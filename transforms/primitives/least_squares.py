@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from transforms.boundary import as_array
 from transforms.errors import ShapeError, message
 from transforms.primitive import implements
 from transforms.primitives.matrices import adjoint, check_matrices, conjugate, inexact_dtype, stacked
-from transforms.primitives.shape import as_array
 from transforms.tracer import Tracer, bind
 from transforms.types import Array, ArrayType
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from transforms.boundary import as_array
 from transforms.errors import ShapeError
 from transforms.primitive import implements
-from transforms.primitives.shape import as_array
 from transforms.types import Array
 
 

@@ -16,7 +16,7 @@ from transforms.errors import ShapeError
 from transforms.primitive import DerivativeRules, Primitive
 from transforms.primitives.declare import move_axis, promoted_dtype
 from transforms.tracer import bind
-from transforms.types import Array
+from transforms.types import Array, ArrayType
 
 
 def stacked(
@@ -52,6 +52,12 @@ def inexact_dtype(*operands: Any) -> np.dtype[Any]:
     """Return the dtype in which LAPACK works on operands; integers become float64."""
     dtype = promoted_dtype(*operands)
     return dtype if dtype.kind in "fc" else np.dtype(np.float64)
+
+
+def solution_type(a: Any, b: Any) -> ArrayType:
+    """Return the type of the solutions of ``a @ x = b``, for stacks of matrices."""
+    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    return ArrayType(stack + b.shape[-2:], inexact_dtype(a, b))
 
 
 def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from transforms.boundary import as_array
 from transforms.errors import message
 from transforms.primitive import implements
 from transforms.primitives.matrices import check_matrices
-from transforms.primitives.shape import as_array
 from transforms.types import Array
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from transforms.boundary import as_array
 from transforms.errors import RefusedError, message
 from transforms.primitive import implements
 from transforms.primitives.reduction import Axes, merge_axes, normalize_axes
-from transforms.primitives.shape import as_array, refuse_out
+from transforms.primitives.shape import refuse_out
 from transforms.tracer import Tracer
 from transforms.types import Array
 

@@ -7,10 +7,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from transforms.boundary import as_array
 from transforms.errors import RefusedError, message
 from transforms.primitive import implements
 from transforms.primitives.joining import along
-from transforms.primitives.shape import as_array
 from transforms.primitives.slicing import embed
 from transforms.tracer import Tracer
 from transforms.types import Array

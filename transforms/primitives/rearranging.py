@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from transforms.boundary import as_array
 from transforms.errors import ShapeError, message
 from transforms.primitive import implements
 from transforms.primitives.joining import along
-from transforms.primitives.shape import as_array
 from transforms.tracer import Tracer
 from transforms.types import Array
 

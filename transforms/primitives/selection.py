@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from transforms.boundary import as_array
 from transforms.errors import ShapeError, message
 from transforms.primitive import implements, refuse
 from transforms.primitives.gathering import gather, scatter_set
 from transforms.primitives.indexing import plain_mask
-from transforms.primitives.shape import as_array, refuse_out
+from transforms.primitives.shape import refuse_out
 from transforms.tracer import Tracer, bind
 from transforms.types import Array
 

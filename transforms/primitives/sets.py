@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from transforms.boundary import as_array
 from transforms.primitive import implements
 from transforms.primitives.known_values import known_values
-from transforms.primitives.shape import as_array
 from transforms.types import Array
 
 

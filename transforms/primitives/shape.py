@@ -9,16 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from transforms.boundary import as_array
 from transforms.errors import ShapeError, message
 from transforms.primitive import implements
 from transforms.primitives.declare import linear, move_axis
-from transforms.tracer import Tracer, bind
+from transforms.tracer import bind
 from transforms.types import Array, ArrayType, Shape
-
-
-def as_array(x: Any) -> Array:
-    """Return a tracer or an array as it is, and anything else as an array."""
-    return x if isinstance(x, (Tracer, np.ndarray)) else np.asarray(x)
 
 
 def refuse_out(function: str, out: Any) -> None:

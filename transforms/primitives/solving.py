@@ -7,24 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from transforms.boundary import as_array
 from transforms.errors import ShapeError
 from transforms.primitive import Joint, Primitive, implements
 from transforms.primitives.matrices import (
     check_matrices,
     inexact_dtype,
     real_dtype,
+    solution_type,
     stacked,
 )
-from transforms.primitives.shape import as_array
 from transforms.tracer import bind
 from transforms.types import Array, ArrayType
 
 # --- solve: A X = B
-
-
-def _infer_solve(a: Any, b: Any) -> ArrayType:
-    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    return ArrayType(stack + b.shape[-2:], inexact_dtype(a, b))
 
 
 def _pull_solve(cotangent: Array, out: Array, a: Array, b_type: ArrayType, wanted: Any) -> Any:
@@ -35,7 +31,7 @@ def _pull_solve(cotangent: Array, out: Array, a: Array, b_type: ArrayType, wante
 solve: Primitive = stacked(
     "solve",
     np.linalg.solve,
-    infer=_infer_solve,
+    infer=solution_type,
     jvp=(
         lambda tangent, out, a, _b: -bind(solve, a, tangent @ out),
         lambda tangent, _out, a, _b: bind(solve, a, tangent),

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from transforms.boundary import as_array
 from transforms.errors import ShapeError, message
 from transforms.primitive import Primitive, implements
 from transforms.primitives.declare import CONSTANT, move_axis
-from transforms.primitives.shape import as_array
 from transforms.tracer import Tracer, bind
 from transforms.types import Array, ArrayType
 

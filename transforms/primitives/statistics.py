@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from transforms.boundary import as_array
 from transforms.errors import message
 from transforms.primitive import implements
 from transforms.primitives.reduction import Axes, normalize_axes, sum_p
-from transforms.primitives.shape import as_array, refuse_out
+from transforms.primitives.shape import refuse_out
 from transforms.tracer import Tracer, bind
 from transforms.types import Array
 

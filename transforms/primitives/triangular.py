@@ -9,7 +9,7 @@ import numpy as np
 from transforms.errors import ShapeError
 from transforms.lazy import lazy_module
 from transforms.primitive import Primitive
-from transforms.primitives.matrices import check_matrices, inexact_dtype, stacked, triangle
+from transforms.primitives.matrices import check_matrices, inexact_dtype, solution_type, stacked, triangle
 from transforms.tracer import bind
 from transforms.types import Array, ArrayType
 
@@ -37,8 +37,7 @@ def _evaluate(a: Array, b: Array, lower: bool, transpose: bool, unit_diagonal: b
 
 
 def _infer(a: Any, b: Any, lower: bool, transpose: bool, unit_diagonal: bool) -> ArrayType:
-    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    return ArrayType(stack + b.shape[-2:], inexact_dtype(a, b))
+    return solution_type(a, b)
 
 
 def _in_triangle(x: Array, *, lower: bool, unit_diagonal: bool) -> Array:

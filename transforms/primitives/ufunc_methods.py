@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from transforms.boundary import as_array
 from transforms.errors import RefusedError, message
 from transforms.primitive import method
 from transforms.primitives.casts import stop_gradient
@@ -28,7 +29,7 @@ from transforms.primitives.reduction import (
     reduce_prod,
     reduce_sum,
 )
-from transforms.primitives.shape import as_array, refuse_out
+from transforms.primitives.shape import refuse_out
 from transforms.tracer import Tracer, bind
 from transforms.types import Array
 

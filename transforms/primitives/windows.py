@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from transforms.boundary import as_array
 from transforms.errors import ShapeError, message
 from transforms.primitive import Joint, NoRule, Primitive, implements
 from transforms.primitives.declare import linear, move_axis
-from transforms.primitives.shape import as_array
 from transforms.primitives.window_geometry import (
     Lengths,
     Padding,

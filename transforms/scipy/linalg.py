@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from transforms.boundary import as_array
 from transforms.errors import ShapeError, message
 from transforms.primitives.matrices import conjugate
 from transforms.primitives.matrix_exponential import expm as expm
-from transforms.primitives.shape import as_array
 from transforms.primitives.triangular import triangular_solve
 from transforms.types import Array
 

@@ -87,6 +87,30 @@ def test_conv_transpose_equals_jax(lengths, window, strides, padding):
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (
+            functional.conv,
+            "conv: padding must be 'VALID', 'SAME', 'CAUSAL' or a pair for each spatial axis, got",
+        ),
+        (
+            functional.conv_transpose,
+            "conv_transpose: padding must be 'VALID', 'SAME' or a pair for each spatial",
+        ),
+    ],
+)
+def test_misspelt_padding_is_refused(call, text):
+    with pytest.raises(ValueError, match=text):
+        call(normal(1, 4, 4, 1), normal(2, 2, 1, 1), padding="same")
+
+
+def test_a_window_that_does_not_fit_is_refused():
+    text = r"^conv: the window \(5, 5\) must fit into the padded axes, got \(4, 4\); pad more$"
+    with pytest.raises(ValueError, match=text):
+        functional.conv(normal(1, 4, 4, 1), normal(5, 5, 1, 1))
+
+
 def test_causal_padding_of_images_is_refused():
     with pytest.raises(ValueError, match="conv: causal padding must be for one spatial axis, got 2 axes"):
         functional.conv(normal(1, 4, 4, 1), normal(2, 2, 1, 1), padding="CAUSAL")

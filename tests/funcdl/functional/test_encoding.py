@@ -23,3 +23,9 @@ def test_one_hot_is_float32_by_default():
 def test_one_hot_refuses_floats():
     with pytest.raises(TypeError, match=r"one_hot: labels must have an integer dtype, got float64; convert"):
         functional.one_hot(np.array([0.0]), 2)
+
+
+@pytest.mark.parametrize(("classes", "error"), [("3", TypeError), (0, ValueError)])
+def test_one_hot_refuses_other_numbers_of_classes(classes, error):
+    with pytest.raises(error, match=f"one_hot: classes must be a positive integer, got {classes!r}"):
+        functional.one_hot(np.array([0]), classes)

@@ -94,6 +94,28 @@ def test_windows_that_do_not_fit(window, shown):
         functional.max_pool(IMAGES, window)
 
 
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (
+            {"padding": "same"},
+            "max_pool: padding must be 'VALID', 'SAME' or a pair for each spatial axis, got 'same'",
+        ),
+        (
+            {"padding": -1},
+            "max_pool: padding must be a number of elements, or a pair for each of 2 spatial axes",
+        ),
+        (
+            {"dilation": 50},
+            r"max_pool: the window \(101, 101\) must fit into the spatial axes, got \(.*padding='SAME'",
+        ),
+    ],
+)
+def test_options_that_do_not_fit(options, text):
+    with pytest.raises(ValueError, match=text):
+        functional.max_pool(IMAGES, 3, **options)
+
+
 def test_no_spatial_axis_is_refused():
     with pytest.raises(ValueError, match=r"global_average_pool: x must have the shape \(batch, \*spatial"):
         functional.global_average_pool(normal(2, 3))

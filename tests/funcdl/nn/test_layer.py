@@ -73,10 +73,75 @@ def test_a_model_inside_out_is_refused():
 
 def test_a_maker_that_was_not_called_is_named():
     text = (
-        r"serial/0 \(dense\): a function used as a layer must return an array, got a layer; call nn.dense\("
+        r"serial/1: each part must be a layer or a function .*, got dense, which makes one; call it: dense\("
     )
     with pytest.raises(TypeError, match=text):
-        nn.serial(nn.dense)(((),), 3)
+        nn.serial(nn.relu, nn.dense)
+
+    def unnamed(features):
+        return nn.dense(features)
+
+    text = r"serial/0 \(unnamed\): a function used as a layer must return an array, got a layer; call nn.unna"
+    with pytest.raises(TypeError, match=text):
+        nn.serial(unnamed)(((),), 3)
+
+
+@pytest.mark.parametrize("x", [(8, 4), [[1.0, 2.0]], None], ids=repr)
+def test_an_example_that_is_no_array_is_refused(x):
+    text = (
+        r"serial/0 \(dense\): x must be an array or an ArrayType, got a \w+; give an example batch, such as"
+    )
+    with pytest.raises(TypeError, match=text):
+        nn.serial(nn.dense(3)).init(KEY, x)
+
+
+def test_an_input_that_is_no_array_is_refused():
+    layer = nn.serial(nn.dense(3))
+    params, _ = layer.init(KEY, X)
+    with pytest.raises(
+        TypeError, match=r"serial/0 \(dense\): x must be an array, got a list; convert it with"
+    ):
+        layer(params, X.tolist())
+
+
+@pytest.mark.parametrize(
+    ("layer", "params", "got"),
+    [
+        (
+            nn.dense(3),
+            (),
+            "dense: params must be a dict with kernel and bias, got a tuple; take what init gave",
+        ),
+        (nn.dense(3), {"w": X}, r"dense: .* got a dict with \['w'\]"),
+        (nn.dense(3, use_bias=False), {}, r"dense: params must be a dict with kernel, got a dict with \[\]"),
+        (nn.conv(3, (3,)), {"kernel": X}, r"conv: .* with kernel and bias, got a dict with \['kernel'\]"),
+        (nn.residual(nn.dense(4)), {"kernel": X}, r"residual: .* with layer and shortcut, got a dict"),
+        (
+            nn.branch(nn.dense(4), nn.dense(4)),
+            ({},),
+            r"branch: params must be a tuple of 2 entries, one for each",
+        ),
+        (nn.layer_norm(), {"bias": X[0]}, r"layer_norm: .* with scale and bias, got a dict with \['bias'\]"),
+    ],
+)
+def test_params_of_something_else_are_refused(layer, params, got):
+    with pytest.raises(ValueError, match=got):
+        layer(params, X)
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (lambda: nn.dense(3, kernel_init="lecun_normal"), "dense: kernel_init"),
+        (lambda: nn.conv(3, (3,), bias_init="zeros"), "conv: bias_init"),
+        (lambda: nn.lstm_cell(3, recurrent_init="orthogonal"), "lstm_cell: recurrent_init"),
+    ],
+)
+def test_an_initializer_by_name_is_refused(make, what):
+    with pytest.raises(
+        TypeError, match=what + r" must be a function of \(key, shape, dtype\), got '.*; take one"
+    ):
+        make()
 
 
 @pytest.mark.parametrize("kind", [ValueError, TypeError])

@@ -156,5 +156,12 @@ def test_misuse():
     ):
         nn.recurrent(nn.gru_cell(3)).init(KEY, normal(2, 3, 4, 5))
     params, _ = nn.recurrent(nn.gru_cell(3)).init(KEY, X)
+    text = "gru_cell: the last axis of x must be as long as the first of the kernel, got x of shape"
+    with pytest.raises(ValueError, match=text):
+        nn.recurrent(nn.gru_cell(3))(params, X[..., :1])
+    with pytest.raises(
+        TypeError, match=r"bidirectional: the input must be x or \(x, mask\), got a tuple of length 3"
+    ):
+        nn.bidirectional(nn.gru_cell(3), nn.gru_cell(3)).init(KEY, (X, X, X))
     with pytest.raises(ValueError, match=r"unroll: mask must hold booleans of shape \(3, 6\), got float32"):
         nn.recurrent(nn.gru_cell(3))(params, (X, MASK.astype(np.float32)))

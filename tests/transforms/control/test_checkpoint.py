@@ -169,3 +169,9 @@ def test_closing_over_traced_values():
 
 def test_names_of_plain_arrays():
     assert checkpoint_name({"a": 1.0}, "tag") == {"a": 1.0}
+
+
+def test_a_number_can_have_a_name():
+    f = checkpoint(lambda x: np.sin(checkpoint_name(2 * x, "kept")), policy=save_names("kept"))
+    assert f(0.5) == np.sin(1.0)
+    assert grad(f)(0.5) == pytest.approx(2 * np.cos(1.0))

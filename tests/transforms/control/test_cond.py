@@ -140,7 +140,12 @@ def test_types_without_values():
             TypeError,
             r"outputs at 'a' must have the same type, got float64\[3\] and float64\[1\]",
         ),
-        (lambda: cond(True, lambda x: (x, x), lambda x: x, X), TreeMismatchError, "cond"),
+        (
+            lambda: cond(True, lambda x: (x, x), lambda x: x, X),
+            TreeMismatchError,
+            "cond: the functions' outputs must be a tuple with 2 entries, got a leaf",
+        ),
+        (lambda: cond(True, np.sin, 2.0, X), TypeError, "cond: function 1 must be a function, got a float"),
         (
             lambda: cond(True, lambda x: "a", lambda x: "b", X),
             TypeError,

@@ -104,7 +104,8 @@ def test_map_of_nothing():
             r"the lengths along axis 0 must be equal, got \[2, 3\]",
         ),
         (lambda: fori_loop(0, 2.5, lambda i, v: v, 1.0), TypeError, "upper must be an integer, got 2.5"),
-        (lambda: fori_loop(0, 2, lambda i, v: (v, v), 1.0), ValueError, "fori_loop"),
+        (lambda: fori_loop(0, 2, lambda i, v: (v, v), 1.0), ValueError, "fori_loop: the carry must be"),
+        (lambda: fori_loop(0, 2, 1.0, 1.0), TypeError, "fori_loop: body_fun must be a function, got a float"),
         (lambda: map_entries(np.sin, 1.0), ValueError, "map: the leading axes of xs must have one length"),
     ],
 )

@@ -245,7 +245,11 @@ def test_long_loops_neither_recurse_nor_trace_again():
             ValueError,
             "unroll must be at least 1, got 0",
         ),
-        (lambda: scan(lambda c, x: c, 0.0, XS), TypeError, r"the step must return \(carry, y\), got"),
+        (
+            lambda: scan(lambda c, x: c, 0.0, XS),
+            TypeError,
+            r"step must return \(carry, y\), got an array of",
+        ),
         (
             lambda: scan(lambda c, x: ({"a": c["a"][:2]}, None), {"a": X}, XS),
             TypeError,
@@ -264,14 +268,16 @@ def test_long_loops_neither_recurse_nor_trace_again():
         (
             lambda: scan(lambda c, x: ((c, c), None), X, XS),
             TreeMismatchError,
-            "scan: the tree must be a leaf, got",
+            "scan: the carry must be a leaf, got a tuple with 2 entries",
         ),
         (lambda: scan(lambda c, x: (c, "text"), X, XS), TypeError, "scan: .* must be an array, got str"),
         (
             lambda: scan(lambda c, x: (c if c > 0 else -c, None), 1.0, XS),
             ConcreteValueError,
-            "must not depend on .* at .*test_scan.py:[0-9]+ in <lambda>; use np.where, cond",
+            "scan: .* must not depend on .* at .*test_scan.py:[0-9]+ in <lambda>; use np.where, cond",
         ),
+        (lambda: scan(X, 0.0, XS), TypeError, "scan: f must be a function, got a ndarray"),
+        (lambda: scan(lambda c, x: (c, c, c), 0.0, XS), TypeError, "got a tuple of 3"),
     ],
 )
 def test_misuse_is_refused(call, error, text):

@@ -17,48 +17,24 @@ from transforms.backends.llvm.processor import available_threads
 from transforms.backends.llvm.translation import engine_of, translated
 from transforms.errors import message
 
-# The state: words of 4 bytes, each on a cache line of its own.
-_EPOCH, _JOINED, _NEXT, _BUSY, _ASLEEP, _COUNT, _FUNCTION, _CONTEXT, _STOP, _LIMIT = range(0, 64 * 10, 64)
+# The state: words, each on a cache line of its own.
+_LINE = 64
+_WORDS = ("epoch", "joined", "next", "busy", "asleep", "count", "function", "context", "stop", "limit")
+_OFFSETS = {word: _LINE * place for place, word in enumerate(_WORDS)}
+_FIELDS = "\n".join(
+    f"  %{word} = getelementptr i8, ptr %state, i64 {offset}" for word, offset in _OFFSETS.items()
+)
 _SPINS = 1 << 13
 _FUTEX = {"x86_64": 202, "aarch64": 98}
 _PAUSE = {"x86_64": "call void @llvm.x86.sse2.pause()", "aarch64": "call void @llvm.aarch64.hint(i32 1)"}
 _WAIT, _WAKE = 128, 129  # FUTEX_WAIT and FUTEX_WAKE, private to the process
 
 
-def _field(name: str, offset: int) -> str:
-    return f"  %{name} = getelementptr i8, ptr %state, i64 {offset}"
-
-
-def _declared(call: str) -> str:
-    """Return the declaration of the function that an instruction calls without using its result."""
-    return call.replace("call", "declare").replace("i32 1", "i32")
-
-
-def _futex(machine: str, operation: int) -> str:
-    """Return the first operands of a system call on the epoch."""
-    return f"i64 {_FUTEX.get(machine, 0)}, ptr %epoch, i32 {operation}"
-
-
 def _module() -> str:
-    machine = platform.machine()
-    pause = _PAUSE.get(machine, "")
-    fields = "\n".join(
-        _field(name, offset)
-        for name, offset in (
-            ("epoch", _EPOCH),
-            ("joined", _JOINED),
-            ("next", _NEXT),
-            ("busy", _BUSY),
-            ("asleep", _ASLEEP),
-            ("count", _COUNT),
-            ("function", _FUNCTION),
-            ("context", _CONTEXT),
-            ("stop", _STOP),
-            ("limit", _LIMIT),
-        )
-    )
+    """Return the pool's text: its state, and what whoever takes units, the caller and a thread do."""
+    pause = _PAUSE.get(platform.machine(), "")
     return f"""
-@pool = global [{64 * 10} x i8] zeroinitializer, align 64
+@pool = global [{_LINE * len(_WORDS)} x i8] zeroinitializer, align {_LINE}
 
 declare i64 @syscall(i64, ...)
 {_declared(pause)}
@@ -67,10 +43,25 @@ define ptr @pool_state() {{
   ret ptr @pool
 }}
 
-; Take units until there are none.
-define internal void @take(ptr %state, i64 %thread) {{
+{_TAKE}
+{_parallel(pause)}
+{_worker(pause)}"""
+
+
+def _declared(call: str) -> str:
+    """Return the declaration of the function that an instruction calls without using its result."""
+    return call.replace("call", "declare").replace("i32 1", "i32")
+
+
+def _futex(operation: int) -> str:
+    """Return the first operands of a system call on the epoch."""
+    return f"i64 {_FUTEX.get(platform.machine(), 0)}, ptr %epoch, i32 {operation}"
+
+
+# Take units until there are none.
+_TAKE = f"""define internal void @take(ptr %state, i64 %thread) {{
 entry:
-{fields}
+{_FIELDS}
   %f = load ptr, ptr %function
   %c = load ptr, ptr %context
   %n = load i64, ptr %count
@@ -87,12 +78,18 @@ run:
 done:
   ret void
 }}
+"""
 
-; An odd epoch is a job that is open.
-define void @funcdl_parallel(ptr %f, ptr %c, i64 %n, i64 %l) {{
+
+def _parallel(pause: str) -> str:
+    """Return what the caller does: open a job, wake who sleeps, take units, close it, and wait for the rest.
+
+    An odd epoch is a job that is open.
+    """
+    return f"""define void @funcdl_parallel(ptr %f, ptr %c, i64 %n, i64 %l) {{
 entry:
   %state = getelementptr i8, ptr @pool, i64 0
-{fields}
+{_FIELDS}
   %stopped = load atomic i32, ptr %stop seq_cst, align 4
   %alone = icmp ne i32 %stopped, 0
   br i1 %alone, label %serial, label %try
@@ -121,7 +118,7 @@ open:
   %wakes = icmp ne i32 %sleeping, 0
   br i1 %wakes, label %wake, label %work
 wake:
-  %w = call i64 (i64, ...) @syscall({_futex(machine, _WAKE)}, i32 2147483647, i64 0, i64 0, i64 0)
+  %w = call i64 (i64, ...) @syscall({_futex(_WAKE)}, i32 2147483647, i64 0, i64 0, i64 0)
   br label %work
 work:
   call void @take(ptr %state, i64 0)
@@ -138,11 +135,15 @@ close:
   store atomic i32 0, ptr %busy seq_cst, align 4
   ret void
 }}
+"""
 
-define void @pool_worker(i32 %seen0, i64 %thread) {{
+
+def _worker(pause: str) -> str:
+    """Return what a thread does: wait for another epoch, soon asleep, and join the job if it is open."""
+    return f"""define void @pool_worker(i32 %seen0, i64 %thread) {{
 entry:
   %state = getelementptr i8, ptr @pool, i64 0
-{fields}
+{_FIELDS}
   br label %look
 look:
   %seen = phi i32 [%seen0, %entry], [%seen, %spin], [%now, %leave], [%seen, %awake]
@@ -165,7 +166,7 @@ spin:
   br label %look
 sleep:
   %s0 = atomicrmw add ptr %asleep, i32 1 seq_cst
-  %r = call i64 (i64, ...) @syscall({_futex(machine, _WAIT)}, i32 %seen, i64 0, i64 0, i64 0)
+  %r = call i64 (i64, ...) @syscall({_futex(_WAIT)}, i32 %seen, i64 0, i64 0, i64 0)
   %s1 = atomicrmw sub ptr %asleep, i32 1 seq_cst
   br label %awake
 awake:
@@ -206,18 +207,18 @@ class _Pool:
         self._base = ctypes.CFUNCTYPE(ctypes.c_void_p)(self._state)()
         self.threads = 1
         self._workers: list[threading.Thread] = []
-        self._word(_STOP).value = 1
+        self._word("stop").value = 1
         os.register_at_fork(after_in_child=self._forget)
 
-    def _word(self, offset: int) -> ctypes.c_int32:
-        return ctypes.c_int32.from_address(self._base + offset)
+    def _word(self, word: str) -> ctypes.c_int32:
+        return ctypes.c_int32.from_address(self._base + _OFFSETS[word])
 
     def resize(self, threads: int) -> None:
         """End the workers that there are, and start as many as are wanted beside the caller."""
         if platform.system() != "Linux" or platform.machine() not in _FUTEX:
             threads = 1  # nothing that a thread could sleep in is known there
-        self._word(_STOP).value = 1
-        epoch = self._word(_EPOCH)
+        self._word("stop").value = 1
+        epoch = self._word("epoch")
         while any(worker.is_alive() for worker in self._workers):
             self._wake()
             for worker in self._workers:
@@ -227,22 +228,28 @@ class _Pool:
             for i in range(1, threads)
         ]
         self.threads = threads
-        self._word(_STOP).value = int(threads == 1)
+        self._word("stop").value = int(threads == 1)
         for worker in self._workers:
             worker.start()
 
     def _wake(self) -> None:
         """Wake all sleeping workers, by an epoch that opens no job."""
-        self._word(_EPOCH).value += 2
+        self._word("epoch").value += 2
         ctypes.CDLL(None).syscall(
-            _FUTEX[platform.machine()], ctypes.c_void_p(self._base + _EPOCH), _WAKE, 2**31 - 1, 0, 0, 0
+            _FUTEX[platform.machine()],
+            ctypes.c_void_p(self._base + _OFFSETS["epoch"]),
+            _WAKE,
+            2**31 - 1,
+            0,
+            0,
+            0,
         )
 
     def _forget(self) -> None:
         """After a fork: the child has no workers, whatever the words say."""
-        for offset in (_EPOCH, _JOINED, _BUSY, _ASLEEP):
-            self._word(offset).value = 0
-        self._word(_STOP).value = 1
+        for word in ("epoch", "joined", "busy", "asleep"):
+            self._word(word).value = 0
+        self._word("stop").value = 1
         self._workers, self.threads = [], 1
 
 
