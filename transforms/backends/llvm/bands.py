@@ -12,7 +12,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from transforms.backends.llvm.contraction import tile_axis
 from transforms.backends.llvm.layouts import in_source_order
 from transforms.backends.llvm.overwriting import write_in_place
 from transforms.backends.llvm.steps import (
@@ -26,6 +25,7 @@ from transforms.backends.llvm.steps import (
     reads,
     writes,
 )
+from transforms.backends.llvm.tiling import tile_axis
 from transforms.backends.llvm.units import (
     Splittable,
     divisors,
