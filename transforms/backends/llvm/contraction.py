@@ -19,8 +19,9 @@ from typing import NamedTuple
 from transforms.backends.llvm.emit import NAME, Function
 from transforms.backends.llvm.nest import Nest, unit_indices
 from transforms.backends.llvm.processor import Processor
-from transforms.backends.llvm.steps import Contraction
+from transforms.backends.llvm.steps import Contraction, Diagonal
 from transforms.backends.llvm.tiling import arranged, panels, split_inner, tile_rows
+from transforms.backends.llvm.views import contiguous_strides
 from transforms.backends.llvm.writer import Writer, register_type
 
 # How many elements of the right operand the tiles of a sweep read: they should stay in the second cache.
@@ -48,6 +49,9 @@ class _ContractionWriter:
 
     Its loops, outermost first: the stack; the sweeps, the parts of the summed axes after each of which the
     result is stored; the panels of columns; the rows; the tiles.
+
+    Offsets are those of the left operand, the right one and the result, and then the row, the column and the
+    index of the sum; the last three stay 0 if nothing depends on them.
     """
 
     def __init__(self, contraction: Contraction, processor: Processor) -> None:
@@ -66,6 +70,9 @@ class _ContractionWriter:
         self.left_rows, self.left_inner = left[stacked : stacked + rows], left[stacked + rows :]
         self.right_inner = contraction.right.strides[stacked:-1]
         self.out_rows = contraction.out.strides[stacked:-1]
+        # A tile needs to know where it is only if that says what it has to do.
+        by_row = contraction.wanted is not None or contraction.nonzero is not None
+        self.row_steps = contiguous_strides(contraction.rows) if by_row else (0,) * rows
         width = panels(contraction.columns, self.lanes)[0][1]
         steps = [self.left_inner[-1:], self.right_inner[-1:]]
         distances = [min(abs(x[0]) * contraction.dtype.itemsize, _PAGE) if x else 0 for x in steps]
@@ -77,7 +84,7 @@ class _ContractionWriter:
         """Return the function."""
         contraction = self.contraction
         operands = (contraction.left, contraction.right, contraction.out)
-        offsets = [str(x.offset) for x in operands]
+        offsets = [*(str(x.offset) for x in operands), "0", "0", "0"]
         if not contraction.is_empty:
             axes, lengths = contraction.unit_axes, (*contraction.stack, *contraction.rows)
             indices = unit_indices(self.writer, tuple(lengths[axis] for axis in axes))
@@ -101,6 +108,7 @@ class _ContractionWriter:
             self._sweeps(0, offsets, "0", 1)
             return
         strides = [x.strides[axis] for x in (contraction.left, contraction.right, contraction.out)]
+        strides += [0, 0, 0]
 
         def body(index: str) -> None:
             self._stack(axis + 1, self.nest.moved(offsets, index, strides))
@@ -120,7 +128,8 @@ class _ContractionWriter:
             self._panels(offsets, sweep if length > 1 else None)
             return
         outside, within = self.parts[axis]
-        strides = (self.left_inner[axis] * within, self.right_inner[axis] * within, 0)
+        summed = within if self.contraction.nonzero else 0
+        strides = (self.left_inner[axis] * within, self.right_inner[axis] * within, 0, 0, 0, summed)
 
         def body(index: str) -> None:
             following = sweep
@@ -135,18 +144,18 @@ class _ContractionWriter:
         by_width: dict[int, list[int]] = {}
         for start, width in panels(self.contraction.columns, self.lanes):
             by_width.setdefault(width, []).append(start)
+        steps = (0, 1, 1, 0, int(self.contraction.wanted is not None), 0)
         for width, starts in by_width.items():
 
             def body(index: str, width: int = width, first: int = starts[0]) -> None:
                 (column,) = self.nest.moved([str(first)], index, [width])
-                moved = [offsets[0], *(self.nest.moved([x], column, [1])[0] for x in offsets[1:])]
-                self._rows(0, moved, width, sweep)
+                self._rows(0, self.nest.moved(offsets, column, steps), width, sweep)
 
             self.nest.loop(len(starts), body)
 
     def _rows(self, axis: int, offsets: Sequence[str], width: int, sweep: str | None) -> None:
         rows = self.contraction.rows
-        strides = (self.left_rows[axis], 0, self.out_rows[axis])
+        strides = (self.left_rows[axis], 0, self.out_rows[axis], self.row_steps[axis], 0, 0)
         if axis < len(rows) - 1:
             self._unit_or_loop(
                 len(self.contraction.stack) + axis,
@@ -170,15 +179,40 @@ class _ContractionWriter:
     # --- one tile
 
     def _tile(self, tile: Tile, offsets: Sequence[str], width: int, sweep: str | None, index: str) -> None:
-        """Write a tile, given which one along the rows it is."""
-        left, right, out = offsets
+        """Write a tile, if anything wants it, given which one along the rows it is."""
+
+        def body(carried: list[str]) -> list[str]:
+            self._wanted_tile(tile, offsets, width, sweep, index)
+            return carried
+
+        if self.contraction.wanted is None:
+            body([])
+        else:
+            self.nest.when(self._is_wanted(self.contraction.wanted, tile, offsets, width), "", [], body)
+
+    def _is_wanted(self, wanted: Diagonal, tile: Tile, offsets: Sequence[str], width: int) -> str:
+        """Write whether any element of a tile is among the wanted ones."""
+        difference = self.writer.emit(
+            f"sub nsw i64 {offsets[4]}, {offsets[3]}"
+        )  # of the first row and column
+        is_before = f"icmp sle i64 {difference}, {wanted.last + tile.rows - 1}"
+        is_behind = f"icmp sge i64 {difference}, {wanted.first - width + 1}"
+        return self.writer.emit(f"and i1 {self.writer.emit(is_before)}, {self.writer.emit(is_behind)}")
+
+    def _wanted_tile(
+        self, tile: Tile, offsets: Sequence[str], width: int, sweep: str | None, index: str
+    ) -> None:
+        out = offsets[2]
         places = [
             self._address("%out", out, row * self.out_rows[-1] + vector * self.lanes)
             for row in range(tile.rows)
             for vector in range(tile.vectors)
         ]
         sums = self._start(tile, places, width, sweep)
-        sums = self._inner(0, tile, (left, right), self._ahead(tile, index), sums, width)
+        if self.contraction.nonzero is None:
+            sums = self._inner(0, tile, offsets[:2], self._ahead(tile, index), sums, width)
+        else:
+            sums = self._near(self.contraction.nonzero, tile, offsets, self._ahead(tile, index), sums, width)
         for position, (place, total) in enumerate(zip(places, sums, strict=True)):
             self._store(total, place, self._lanes_of(position % tile.vectors, width))
 
@@ -241,6 +275,67 @@ class _ContractionWriter:
             ),
         )
 
+    def _near(
+        self,
+        nonzero: Diagonal,
+        tile: Tile,
+        offsets: Sequence[str],
+        ahead: list[tuple[str, str]],
+        sums: list[str],
+        width: int,
+    ) -> list[str]:
+        """Write the inner loop over what is not 0 of the left operand, and those before and behind it."""
+        (_, within), rows = self.parts[0], math.prod(self.contraction.rows)
+        distance = self.writer.emit(f"sub nsw i64 {offsets[3]}, {offsets[5]}")
+        strides = (self.left_inner[0], self.right_inner[0])
+        first, stop = "0", str(within)
+        if nonzero.first > 1 - rows:
+            first = self._between(distance, nonzero.first, 0, within - 1)
+            sums = self._zeros(tile, offsets[1], first, sums, width)
+        if nonzero.last < math.prod(self.contraction.inner) - 1:
+            stop = self._between(distance, nonzero.last + tile.rows, 1, within)
+            (behind,) = self.nest.moved(offsets[1:2], stop, strides[1:])
+            sums = self._zeros(tile, behind, self.writer.emit(f"sub nsw i64 {within}, {stop}"), sums, width)
+        start = self.nest.moved(offsets[:2], first, strides)
+        return self.nest.carry(
+            self.writer.emit(f"sub nsw i64 {stop}, {first}"),
+            self.vector,
+            sums,
+            lambda index, carried: self._inner(
+                1, tile, self.nest.moved(start, index, strides), ahead, carried, width
+            ),
+        )
+
+    def _between(self, x: str, added: int, least: int, most: int) -> str:
+        """Write a sum, or the nearest number between two."""
+        total = self.writer.emit(f"add nsw i64 {x}, {added}")
+        raised = self.writer.call("llvm.smax.i64", "i64", ("i64", total), ("i64", str(least)))
+        return self.writer.call("llvm.smin.i64", "i64", ("i64", raised), ("i64", str(most)))
+
+    def _zeros(self, tile: Tile, right: str, length: str, sums: list[str], width: int) -> list[str]:
+        """Add zeros times so many elements of the right operand: NaN if one of these is not finite.
+
+        They are the same for all rows of a tile, so that they are added up once.
+        """
+
+        def body(so_far: list[str]) -> list[str]:
+            totals = self.nest.carry(
+                length,
+                self.vector,
+                ["zeroinitializer"] * tile.vectors,
+                lambda index, carried: self._added(
+                    "zeroinitializer",
+                    self._vectors(tile, self.nest.moved([right], index, self.right_inner)[0], width),
+                    carried,
+                ),
+            )
+            return [
+                self.writer.emit(f"fadd {self.vector} {x}, {totals[i % tile.vectors]}")
+                for i, x in enumerate(so_far)
+            ]
+
+        return self.nest.when(self.writer.emit(f"icmp ne i64 {length}, 0"), self.vector, sums, body)
+
     def _fetch(self, offsets: Sequence[str], ahead: list[tuple[str, str]]) -> None:
         """Bring elements that the next sweep reads into the second cache."""
         for pointer, distance in ahead:
@@ -252,21 +347,29 @@ class _ContractionWriter:
     def _multiply(self, tile: Tile, offsets: Sequence[str], sums: list[str], width: int) -> list[str]:
         """Add the products for one index of the summed axes."""
         left, right = offsets
-        vectors = [
-            self._load(self._address("%right", right, n * self.lanes), self._lanes_of(n, width))
-            for n in range(tile.vectors)
-        ]
+        vectors = self._vectors(tile, right, width)
         totals = []
         for row in range(tile.rows):
             address = self._address("%left", left, row * self.left_rows[-1])
             element = self.writer.emit(f"load {self.kind}, ptr {address}")
-            spread = self._spread(element)
-            for n, vector in enumerate(vectors):
-                so_far = sums[row * tile.vectors + n]
-                suffix = f"v{self.lanes}f{8 * self.contraction.dtype.itemsize}"
-                operands = ((self.vector, x) for x in (spread, vector, so_far))
-                totals.append(self.writer.call(f"llvm.fmuladd.{suffix}", self.vector, *operands))
+            so_far = sums[row * tile.vectors : (row + 1) * tile.vectors]
+            totals += self._added(self._spread(element), vectors, so_far)
         return totals
+
+    def _vectors(self, tile: Tile, right: str, width: int) -> list[str]:
+        """Load what the right operand has for the columns of a tile."""
+        return [
+            self._load(self._address("%right", right, n * self.lanes), self._lanes_of(n, width))
+            for n in range(tile.vectors)
+        ]
+
+    def _added(self, factor: str, vectors: Sequence[str], sums: Sequence[str]) -> list[str]:
+        """Return sums after a factor times vectors is added to them."""
+        function = f"llvm.fmuladd.v{self.lanes}f{8 * self.contraction.dtype.itemsize}"
+        return [
+            self.writer.call(function, self.vector, *((self.vector, x) for x in (factor, vector, so_far)))
+            for vector, so_far in zip(vectors, sums, strict=True)
+        ]
 
     def _spread(self, element: str) -> str:
         first = self.writer.emit(f"insertelement {self.vector} poison, {self.kind} {element}, i64 0")
@@ -318,6 +421,13 @@ class _ContractionWriter:
 
 
 def flops(contraction: Contraction) -> int:
-    """Return the number of additions and multiplications."""
-    lengths = (*contraction.stack, *contraction.rows, *contraction.inner, contraction.columns)
-    return 2 * math.prod(lengths)
+    """Return the number of additions and multiplications, without those that nothing wants or of zeros."""
+    rows, inner = math.prod(contraction.rows), math.prod(contraction.inner)
+    columns = contraction.columns
+    if contraction.wanted is not None:
+        summed = contraction.wanted.size(rows, columns) * inner
+    elif contraction.nonzero is not None:
+        summed = contraction.nonzero.size(rows, inner) * columns
+    else:
+        summed = rows * inner * columns
+    return 2 * math.prod(contraction.stack) * summed

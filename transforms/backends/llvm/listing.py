@@ -90,7 +90,9 @@ class _Printer:
         right = [*range(len(step.stack)), *summed, place]
         product = f"{self._place(step.left, left)} * {self._place(step.right, right)}"
         out = self._place(step.out)
-        return f"for {loops}, i{place} in {step.columns}: {out} = sum {product}, {sums}"
+        near = ((step.wanted, "wanted"), (step.nonzero, "nonzero"))
+        kept = "".join(f", {word} from {x.first} to {x.last} of the diagonal" for x, word in near if x)
+        return f"for {loops}, i{place} in {step.columns}: {out} = sum {product}, {sums}{kept}"
 
     def _kernel(self, kernel: Kernel) -> list[str]:
         loops = ", ".join(

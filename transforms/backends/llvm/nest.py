@@ -75,6 +75,21 @@ class Nest:
         self.begin(f"{label}_end")
         return following
 
+    def when(
+        self, condition: str, kind: str, start: list[str], body: Callable[[list[str]], list[str]]
+    ) -> list[str]:
+        """Write what runs only if a condition holds; return the values that it gives, or those before it."""
+        writer, before, label = self.writer, self.block, self.label("when")
+        writer.line(f"br i1 {condition}, label %{label}, label %{label}_end")
+        self.begin(label)
+        following, inside = body(start), self.block
+        writer.line(f"br label %{label}_end")
+        self.begin(f"{label}_end")
+        return [
+            writer.emit(f"phi {kind} [{first}, %{before}], [{value}, %{inside}]")
+            for first, value in zip(start, following, strict=True)
+        ]
+
     def moved(self, offsets: Sequence[str], index: str, strides: Sequence[int]) -> list[str]:
         """Return offsets after a step of an index along strides."""
         moved = []

@@ -16,6 +16,7 @@ import numpy as np
 from transforms.backends.llvm.bands import form_bands
 from transforms.backends.llvm.donation import can_hold_results, write_over
 from transforms.backends.llvm.group import Group
+from transforms.backends.llvm.hidden import near_diagonals
 from transforms.backends.llvm.layouts import without_copies
 from transforms.backends.llvm.loops import merge_outer
 from transforms.backends.llvm.native import native_form
@@ -107,7 +108,13 @@ class Scheduler:
         outputs = tuple(self.output(x) for x in self.graph.outputs)
         # What is made of them takes as much memory as the steps do: so nothing here has a name.
         bands = form_bands(
-            in_stages(in_whole_lines(without_copies(with_turned_operands(self._finished()), self.returned))),
+            near_diagonals(
+                in_stages(
+                    in_whole_lines(without_copies(with_turned_operands(self._finished()), self.returned))
+                ),
+                dict(self.constants),
+                self.returned,
+            ),
             self.returned,
             get_threads(),
         )

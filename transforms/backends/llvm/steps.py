@@ -148,6 +148,28 @@ class Kernel(NamedTuple):
         return tuple(range(self.split))
 
 
+class Diagonal(NamedTuple):
+    """The elements of a matrix near a diagonal: those whose column, less their row, is in a range.
+
+    Attributes:
+        first: the least difference.
+        last: the largest.
+    """
+
+    first: int
+    last: int
+
+    def size(self, rows: int, columns: int) -> int:
+        """Return how many elements of a matrix these are.
+
+        >>> Diagonal(-2, 0).size(3, 3), Diagonal(-1, 0).size(3, 3)
+        (6, 5)
+        """
+        row = np.arange(rows)
+        ends = np.minimum(row + self.last, columns - 1), np.maximum(row + self.first, 0)
+        return int(np.sum(np.maximum(ends[0] - ends[1] + 1, 0)))
+
+
 class Contraction(NamedTuple):
     """Sums of products, ``out[s, r, c] = sum over i of left[s, r, i] * right[s, i, c]``.
 
@@ -165,6 +187,10 @@ class Contraction(NamedTuple):
         dtype: float32 or float64.
         split: of which axes, "stack", "rows" or "both", one call does one index of the first, which is
             outermost in ``out``; of neither, if it is empty. Rows that are split are more than one axis.
+        wanted: the elements of ``out``, by row and column, that anything wants; others may be left as they
+            are. None for all. The rows are then one axis, which may be split.
+        nonzero: the elements of ``left``, by row and index of the sum, that may be other than 0; None for
+            all. Rows, and what the sum runs over, are then one axis each, of which that of rows may be split.
     """
 
     stack: Shape
@@ -176,6 +202,8 @@ class Contraction(NamedTuple):
     out: Access
     dtype: DType
     split: Literal["", "stack", "rows", "both"] = ""
+    wanted: Diagonal | None = None
+    nonzero: Diagonal | None = None
 
     @property
     def unit_axes(self) -> tuple[int, ...]:

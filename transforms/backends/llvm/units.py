@@ -108,6 +108,7 @@ def split_columns(step: Contraction, units: int) -> Contraction:
         right=along(step.right, width),
         out=along(step.out, width),
         split="stack",
+        wanted=None,
     )
 
 
