@@ -73,6 +73,7 @@ class _ContractionWriter:
         # A tile needs to know where it is only if that says what it has to do.
         by_row = contraction.wanted is not None or contraction.nonzero is not None
         self.row_steps = contiguous_strides(contraction.rows) if by_row else (0,) * rows
+        self.spoils = "false"  # whether zeros times what a panel has of the right operand are not all zeros
         width = panels(contraction.columns, self.lanes)[0][1]
         steps = [self.left_inner[-1:], self.right_inner[-1:]]
         distances = [min(abs(x[0]) * contraction.dtype.itemsize, _PAGE) if x else 0 for x in steps]
@@ -149,7 +150,10 @@ class _ContractionWriter:
 
             def body(index: str, width: int = width, first: int = starts[0]) -> None:
                 (column,) = self.nest.moved([str(first)], index, [width])
-                self._rows(0, self.nest.moved(offsets, column, steps), width, sweep)
+                moved = self.nest.moved(offsets, column, steps)
+                if self.contraction.nonzero is not None:
+                    self.spoils = self._spoils(moved[1], width)
+                self._rows(0, moved, width, sweep)
 
             self.nest.loop(len(starts), body)
 
@@ -312,29 +316,41 @@ class _ContractionWriter:
         raised = self.writer.call("llvm.smax.i64", "i64", ("i64", total), ("i64", str(least)))
         return self.writer.call("llvm.smin.i64", "i64", ("i64", raised), ("i64", str(most)))
 
+    def _spoils(self, right: str, width: int) -> str:
+        """Write whether an element of the right operand is not finite, of those of a panel and a sweep."""
+        count = -(-width // self.lanes)
+        totals = self._times_zero(right, str(self.parts[0][1]), count, width)
+        while len(totals) > 1:
+            totals = [*totals[2:], self.writer.emit(f"fadd {self.vector} {totals[0]}, {totals[1]}")]
+        are_nan = self.writer.emit(f"fcmp uno {self.vector} {totals[0]}, zeroinitializer")
+        booleans = f"<{self.lanes} x i1>"
+        return self.writer.call(f"llvm.vector.reduce.or.v{self.lanes}i1", "i1", (booleans, are_nan))
+
     def _zeros(self, tile: Tile, right: str, length: str, sums: list[str], width: int) -> list[str]:
-        """Add zeros times so many elements of the right operand: NaN if one of these is not finite.
+        """Add zeros times so many elements of the right operand, which is NaN if one of these is not finite.
 
         They are the same for all rows of a tile, so that they are added up once.
         """
 
         def body(so_far: list[str]) -> list[str]:
-            totals = self.nest.carry(
-                length,
-                self.vector,
-                ["zeroinitializer"] * tile.vectors,
-                lambda index, carried: self._added(
-                    "zeroinitializer",
-                    self._vectors(tile, self.nest.moved([right], index, self.right_inner)[0], width),
-                    carried,
-                ),
-            )
+            totals = self._times_zero(right, length, tile.vectors, width)
             return [
                 self.writer.emit(f"fadd {self.vector} {x}, {totals[i % tile.vectors]}")
                 for i, x in enumerate(so_far)
             ]
 
-        return self.nest.when(self.writer.emit(f"icmp ne i64 {length}, 0"), self.vector, sums, body)
+        is_some = self.writer.emit(f"icmp ne i64 {length}, 0")
+        condition = self.writer.emit(f"and i1 {is_some}, {self.spoils}")
+        return self.nest.when(condition, self.vector, sums, body)
+
+    def _times_zero(self, right: str, length: str, vectors: int, width: int) -> list[str]:
+        """Write the sums of zeros times elements of the right operand, whose number is 1 at least."""
+
+        def body(index: str, carried: list[str]) -> list[str]:
+            (offset,) = self.nest.moved([right], index, self.right_inner)
+            return self._added("zeroinitializer", self._vectors(vectors, offset, width), carried)
+
+        return self.nest.carry(length, self.vector, ["zeroinitializer"] * vectors, body)
 
     def _fetch(self, offsets: Sequence[str], ahead: list[tuple[str, str]]) -> None:
         """Bring elements that the next sweep reads into the second cache."""
@@ -347,7 +363,7 @@ class _ContractionWriter:
     def _multiply(self, tile: Tile, offsets: Sequence[str], sums: list[str], width: int) -> list[str]:
         """Add the products for one index of the summed axes."""
         left, right = offsets
-        vectors = self._vectors(tile, right, width)
+        vectors = self._vectors(tile.vectors, right, width)
         totals = []
         for row in range(tile.rows):
             address = self._address("%left", left, row * self.left_rows[-1])
@@ -356,11 +372,11 @@ class _ContractionWriter:
             totals += self._added(self._spread(element), vectors, so_far)
         return totals
 
-    def _vectors(self, tile: Tile, right: str, width: int) -> list[str]:
-        """Load what the right operand has for the columns of a tile."""
+    def _vectors(self, count: int, right: str, width: int) -> list[str]:
+        """Load what the right operand has for the columns of a panel."""
         return [
             self._load(self._address("%right", right, n * self.lanes), self._lanes_of(n, width))
-            for n in range(tile.vectors)
+            for n in range(count)
         ]
 
     def _added(self, factor: str, vectors: Sequence[str], sums: Sequence[str]) -> list[str]:
