@@ -97,7 +97,7 @@ def exp_of_negative(a: Arithmetic, x: str) -> str:
 def exp(writer: Writer, dtype: DType, x: str) -> str:
     """Return ``exp(x)``."""
     a = Arithmetic(writer, dtype)
-    return exp_of_clamped(a, a.clamp(x, a.of(-104.0, -746.0), a.of(89.0, 710.0)))
+    return exp_of_clamped(a, a.clamp(x, a.of(-176.0, -1418.0), a.of(89.0, 710.0)))
 
 
 _EXP2_DEGREE = {FLOAT32: 5, FLOAT64: 11}
