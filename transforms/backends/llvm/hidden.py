@@ -7,6 +7,7 @@ matrix there is something to do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ from transforms.graph.ir import Variable
 from transforms.types import Array, Shape
 
 # Of shorter matrices tiles cover too much to leave any out.
-_SHORTEST = 256
+_SHORTEST = 48
 # What is left should be no more than this share.
 _WORTH = 0.8
 
@@ -58,7 +59,8 @@ def near_diagonals(
     steps: Sequence[Step], constants: Mapping[Variable, Array], returned: set[Variable]
 ) -> list[Step]:
     """Note for each contraction which of its elements known masks hide."""
-    masks = {x: np.asarray(value) for x, value in constants.items() if value.dtype == np.bool_}
+    known = {x: np.asarray(value) for x, value in constants.items()}
+    masks = {x: value for x, value in known.items() if value.dtype == np.bool_}
     return _Masks(steps, masks, returned).changed() if masks else list(steps)
 
 
@@ -213,12 +215,25 @@ def _hiding(kernel: Kernel) -> list[frozenset[_Chosen]]:
 def _zero_where(kernel: Kernel, position: int) -> list[_Chosen]:
     """Return the choices that make a value 0."""
     value = kernel.values[position]
-    if not isinstance(value, Apply) or value.operation != "where":
+    if not isinstance(value, Apply):
         return []
-    mask, *options = value.operands
-    numbers = [kernel.values[x] for x in options]
-    zeros = [isinstance(x, Number) and x.value == 0 for x in numbers]
-    return [_Chosen(mask, when) for when, is_zero in zip((True, False), zeros, strict=True) if is_zero]
+    numbers = [x.value if isinstance(x, Number) else None for x in (kernel.values[i] for i in value.operands)]
+    if value.operation == "where":
+        mask = value.operands[0]
+        return [
+            _Chosen(mask, when)
+            for when, number in zip((True, False), numbers[1:], strict=True)
+            if number == 0
+        ]
+    if value.operation in _KEEPING_ZERO:
+        scales = [x is not None and math.isfinite(x) and x != 0 for x in numbers]
+        if sum(scales) == len(numbers) - 1 and (value.operation != "divide" or not scales[0]):
+            return _zero_where(kernel, value.operands[scales.index(False)])
+    return []
+
+
+# Operations on zero, and on numbers that are neither zero nor infinite, that give zero.
+_KEEPING_ZERO = frozenset({"multiply", "divide", "negative", "positive", "stop_gradient"})
 
 
 def _loads(kernel: Kernel, choice: _Chosen) -> Iterator[tuple[Access, bool]]:
