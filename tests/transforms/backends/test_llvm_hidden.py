@@ -169,7 +169,7 @@ def test_a_mask_that_comes_with_the_arguments_may_hide_more():
 def test_elements_that_something_else_reads_are_computed():
     mask = np.tri(100, dtype=bool)
 
-    def returned(x, y):
+    def copied(x, y):
         product = x @ y
         return np.concatenate([product, np.where(mask, product, 0)])
 
@@ -188,12 +188,40 @@ def test_elements_that_something_else_reads_are_computed():
     def filled(x, y):
         return np.where(mask, x[:, :1] + y[:1], 1) @ y.T
 
-    for f in (returned, chosen_otherwise, summed, multiplied, filled):
+    for f in (copied, chosen_otherwise, summed, multiplied, filled):
         args = real(100, 30), real(30, 100)
         if f is filled:
             args = real(100, 100), real(100, 100)
         assert near(f, *args) == []
         check(f, *args, tolerance=1e-4)
+
+
+def test_results_have_all_their_elements():
+    mask, args = np.tri(100, dtype=bool), (real(100, 30), real(30, 100))
+
+    def f(x, y):
+        product = x @ y
+        return np.where(mask, product, 0), product
+
+    assert near(f, *args) == []
+    for got, exact in zip(jit(f, backend="llvm")(*args), f(*args), strict=True):
+        np.testing.assert_allclose(got, exact, rtol=1e-4, atol=1e-4)
+
+
+def test_one_choice_behind_another_hides_more():
+    def f(x, y):
+        return np.where(SQUARE >= 0, np.where(SQUARE < 9, x @ y, 1.0), 2.0)
+
+    args = real(150, 30), real(30, 150)
+    assert near(f, *args) == [("wanted", -8, 0)]
+    check(f, *args)
+
+
+def test_a_product_of_few_rows_is_divided_by_columns_all_the_same():
+    args = real(64, 512), real(512, 1024)
+    mask = np.tri(64, 1024, 700, dtype=bool)
+    check(lambda x, y: np.where(mask, x @ y, 1), *args, tolerance=1e-4)
+    check(lambda x, y: np.where(mask, 1, x @ y), *args, tolerance=1e-4)
 
 
 def test_what_is_computed_with_a_product_before_the_choice_is_hidden_as_well():
