@@ -97,6 +97,7 @@ def exp_of_negative(a: Arithmetic, x: str) -> str:
 def exp(writer: Writer, dtype: DType, x: str) -> str:
     """Return ``exp(x)``."""
     a = Arithmetic(writer, dtype)
+    # So low that a power of two is 0: what a mask left out takes no product that underflows, which is slow.
     return exp_of_clamped(a, a.clamp(x, a.of(-176.0, -1418.0), a.of(89.0, 710.0)))
 
 
