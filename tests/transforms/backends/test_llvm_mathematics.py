@@ -145,7 +145,6 @@ def bends(dtype):
     limits = np.finfo(dtype)
     small = [limits.tiny, limits.smallest_subnormal, limits.tiny / 2, limits.eps, 0.0]
     ends = [87.4, 88.72, 88.8, 89.4, 103.9, 104.0, 708.5, 709.7, 709.8, 710.4, 745.1, 745.2, 10.1, 26.5, 38.4]
-    ends += [175.0, 176.0, 1417.0, 1418.0]
     ordinary = [0.3, 0.5, 0.65, 1.0, 1.2, 2.0, 3.0, 3.92, 1e5, 1e9, 1e22, limits.max, np.inf]
     turns = np.arange(1, 40) * (np.pi / 4)
     values = np.concatenate([small, ends, ordinary, turns]).astype(dtype)
@@ -209,6 +208,15 @@ def test_within_four_units(name, dtype):
 
 
 # --- what must be exact
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_exponentials_far_below_all_numbers_are_zero(dtype):
+    least = np.log(np.finfo(dtype).smallest_subnormal) - 1
+    x = np.concatenate([np.linspace(3 * least, least, 100_001), [np.finfo(dtype).min, -np.inf]]).astype(dtype)
+    result = call("exp", x)
+    assert not result.any()
+    assert not np.signbit(result).any()
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
