@@ -5,7 +5,8 @@ It is a bilinear map whose two derivatives are convolutions again, so one primit
 - the input's cotangent convolves the output's, dilated by the strides, with the mirrored kernel;
 - the kernel's cotangent convolves the input with the output's cotangent, dilated by the strides, where
   examples and channels have changed places: the sum runs over the examples. With groups, whose channels lie
-  between the examples, these are one more spatial axis instead, of which there is one window.
+  between the examples, these are one more spatial axis instead, of which there is one window. Where there are
+  few features and more channels, the two exchange their parts, so that a backend's vectors are of channels.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ from transforms.types import Array, ArrayType, Shape
 
 _COLUMN_ELEMENTS = 1 << 19
 """How large the buffer of columns may be, where one example does not need more: it should stay in cache."""
+
+_FEW_FEATURES = 16
+"""So many features fill a vector; of fewer, the kernel's cotangent is made the other way round."""
 
 
 class Geometry(NamedTuple):
@@ -176,6 +180,8 @@ def _pull_kernel(cotangent: Array, _out: None, x: Array, kernel_type: ArrayType,
         rows = math.prod(x.shape[:-1])
         product = x.reshape((rows, inner)).T @ cotangent.reshape((rows, outer))
         return product.reshape(kernel_type.shape)
+    if geometry.groups == 1 and kernel_type.shape[-1] < min(_FEW_FEATURES, kernel_type.shape[-2]):
+        return _pull_kernel_of_few_features(cotangent, x, window, geometry)
     padding = tuple(
         (low, (n - 1) * hole + dilated(count, stride) - low - length)
         for length, n, count, (low, _), stride, hole in zip(
@@ -196,6 +202,20 @@ def _pull_kernel(cotangent: Array, _out: None, x: Array, kernel_type: ArrayType,
         _channels_as_examples(x, geometry.groups), cotangent[..., None, :], _with_axis(across)
     )
     return np.moveaxis(kernel_bar[:, 0], 0, -2)
+
+
+def _pull_kernel_of_few_features(cotangent: Array, x: Array, window: Shape, geometry: Geometry) -> Array:
+    """Convolve the cotangent with the input, which gives the kernel's cotangent, mirrored."""
+    spread, covered = _spread(x.shape, geometry), _covered((*window, 1, 1), geometry)
+    padding = tuple(
+        (n - 1 - low, length + low - dilated(count, stride))
+        for length, n, count, (low, _), stride in zip(
+            spread, covered, cotangent.shape[1:-1], geometry.padding, geometry.strides, strict=True
+        )
+    )
+    across = Geometry(geometry.dilation, padding, geometry.input_dilation, geometry.strides, 1)
+    mirrored = _convolve(cotangent.swapaxes(0, -1), np.moveaxis(x, 0, -2), across)
+    return np.moveaxis(mirrored[(slice(None), *(slice(None, None, -1),) * len(window))], 0, -1)
 
 
 def _channels_as_examples(x: Array, groups: int) -> Array:

@@ -74,6 +74,9 @@ GEOMETRIES = {
     "grouped": (6, 12, {"padding": "SAME", "groups": 2}),
     "depthwise": (6, 6, {"padding": "SAME", "groups": 6}),
     "spread": (6, 12, {"padding": ((2, 2), (2, 2)), "input_dilation": 2}),
+    "to one feature": (18, 1, {"padding": "SAME"}),
+    "to one feature, strided": (18, 1, {"padding": "SAME", "strides": 2}),
+    "to three features, spread": (18, 3, {"padding": ((2, 1), (2, 1)), "input_dilation": 2}),
 }
 
 

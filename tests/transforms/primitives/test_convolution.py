@@ -96,14 +96,19 @@ CASES = [
     conv_case((1, 1, 1), (1, 1, 1), padding=((1, 1),), strides=2),
     conv_case((2, 3), (3, 2)),
     conv_case((0, 4, 2), (3, 2, 2)),
+    # Fewer features than channels: the kernel's cotangent is made the other way round.
+    conv_case((2, 7, 3), (3, 3, 1), strides=2, padding=((1, 2),)),
+    conv_case((2, 5, 4, 3), (2, 3, 3, 1), strides=(3, 1), dilation=(1, 2), padding=((2, 0), (3, 1))),
+    conv_case((1, 8, 3), (2, 3, 2), strides=3, padding=((3, -2),)),
+    conv_case((1, 4, 3), (3, 3, 1), input_dilation=3, strides=2, dilation=2, padding=((-1, 3),)),
     conv_case((2, 5, 2), (3, 2, 2), make=compound, padding="SAME"),
     *(
         Case(
-            f"conv_transpose_{strides}_{padding}_{dilation}",
+            f"conv_transpose_{strides}_{padding}_{dilation}_{features}",
             lambda xp, x, kernel, options=(strides, padding, dilation): conv_transpose(
                 x, kernel, strides=options[0], padding=options[1], dilation=options[2]
             ),
-            (real(2, 4, 2), real(3, 2, 3)),
+            (real(2, 4, 2), real(3, 2, features)),
             oracle=lambda x, kernel, options=(strides, padding, dilation): jax.lax.conv_transpose(
                 x,
                 kernel,
@@ -113,13 +118,14 @@ CASES = [
                 dimension_numbers=("NHC", "HIO", "NHC"),
             ),
         )
-        for strides, padding, dilation in [
-            (2, "SAME", 1),
-            (2, "VALID", 1),
-            (4, "SAME", 1),
-            (4, "VALID", 1),
-            (1, "SAME", 2),
-            (2, ((1, 0),), 1),
+        for strides, padding, dilation, features in [
+            (2, "SAME", 1, 3),
+            (2, "SAME", 1, 1),
+            (2, "VALID", 1, 3),
+            (4, "SAME", 1, 3),
+            (4, "VALID", 1, 1),
+            (1, "SAME", 2, 3),
+            (2, ((1, 0),), 1, 3),
         ]
     ),
     *(window_case(kind, (2, 5, 4, 2), (1, 2, 3, 1), (1, 2, 1, 1)) for kind in ("max", "min", "sum")),
