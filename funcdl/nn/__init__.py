@@ -47,6 +47,8 @@ from funcdl.nn.convolution import conv_transpose as conv_transpose
 from funcdl.nn.convolution import depthwise_conv as depthwise_conv
 from funcdl.nn.convolution import separable_conv as separable_conv
 from funcdl.nn.dense import dense as dense
+from funcdl.nn.depth import layer_scale as layer_scale
+from funcdl.nn.depth import stochastic_depth as stochastic_depth
 from funcdl.nn.dropout import drop_connect as drop_connect
 from funcdl.nn.dropout import dropout as dropout
 from funcdl.nn.embedding import embedding as embedding

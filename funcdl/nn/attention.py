@@ -10,8 +10,9 @@ import numpy as np
 from funcdl import functional, random
 from funcdl.functional.positions import rotary as rotate
 from funcdl.initializers import Initializer, lecun_normal, zeros
-from funcdl.nn.arguments import check_sequence, positive_integer, with_mask
+from funcdl.nn.arguments import check_sequence, fraction, positive_integer, required_key, with_mask
 from funcdl.nn.dense import dense
+from funcdl.nn.dropout import drop
 from funcdl.nn.layer import Layer
 from transforms import type_of
 from transforms.errors import message
@@ -96,6 +97,7 @@ def self_attention(
     rotary: bool = False,
     alibi: bool = False,
     cache_length: int | None = None,
+    dropout: float = 0.0,
     use_bias: bool = True,
     kernel_init: Initializer = lecun_normal(),
     bias_init: Initializer = zeros,
@@ -121,6 +123,7 @@ def self_attention(
         rotary: whether queries and keys are rotated by their positions, as by `funcdl.functional.rotary`.
         alibi: whether the products fall with the distance, as by `funcdl.functional.alibi_bias`.
         cache_length: longest sequence that can be generated; None for no cache. It needs ``causal``.
+        dropout: fraction of the weights of places set to zero while training, in [0, 1).
         use_bias: whether the affine maps have a bias.
         kernel_init: initializer of the kernels.
         bias_init: initializer of the biases.
@@ -131,10 +134,10 @@ def self_attention(
         differ in what they see, that are False for places not to be seen.
 
     Raises:
-        TypeError: a number is not an integer.
+        TypeError: a number is not an integer, or ``dropout`` is not a number.
         ValueError: a number is out of range, or there is a cache that is not causal; from the layer, ``x``
-            does not fit, or the sequence is longer than the cache (where the state has values: not while
-            it is traced).
+            does not fit, there is no key in training with dropout, or the sequence is longer than the cache
+            (where the state has values: not while it is traced).
 
     Source: Vaswani et al., 2017, "Attention is all you need", arXiv:1706.03762; Ainslie et al., 2023,
     "GQA: training generalized multi-query transformer models", arXiv:2305.13245.
@@ -147,6 +150,7 @@ def self_attention(
     """
     name = "self_attention"
     parts = _heads(name, heads, key_value_heads, head_features, use_bias, kernel_init, bias_init)
+    rate = fraction(name, "dropout", dropout)
     if cache_length is not None:
         cache_length = positive_integer(name, "cache_length", cache_length)
         if not causal:
@@ -176,7 +180,8 @@ def self_attention(
             seen = past if seen is None else past & seen
         bias = parts.bias(positions, places, query.dtype) if alibi else None
         ahead = causal and cache_length is None
-        y = functional.attention(query, keys, values, mask=seen, bias=bias, causal=ahead)
+        weights = functional.attention_weights(query, keys, mask=seen, bias=bias, causal=ahead)
+        y = _some(name, weights, rate, key, training) @ values
         return parts.output(params, y, x.shape[-1]), state
 
     return Layer(init, apply, name, has_state=cache_length is not None)
@@ -187,6 +192,7 @@ def cross_attention(
     *,
     key_value_heads: int | None = None,
     head_features: int | None = None,
+    dropout: float = 0.0,
     use_bias: bool = True,
     kernel_init: Initializer = lecun_normal(),
     bias_init: Initializer = zeros,
@@ -202,6 +208,7 @@ def cross_attention(
         key_value_heads: number of heads of keys and values, which ``heads`` is a multiple of; as many as
             ``heads`` by default.
         head_features: features of each head; ``features // heads`` by default.
+        dropout: as in `self_attention`.
         use_bias: whether the affine maps have a bias.
         kernel_init: initializer of the kernels.
         bias_init: initializer of the biases.
@@ -212,8 +219,10 @@ def cross_attention(
         ``(batch, places)`` or ``(batch, length, places)`` that is False for places not to be seen.
 
     Raises:
-        TypeError: a number is not an integer; from the layer, the input is not a tuple.
-        ValueError: a number is out of range; from the layer, ``x`` or ``memory`` does not fit.
+        TypeError: a number is not an integer, or ``dropout`` is not a number; from the layer, the input is
+            not a tuple.
+        ValueError: a number is out of range; from the layer, ``x`` or ``memory`` does not fit, or there is no
+            key in training with dropout.
 
     Source: Vaswani et al., 2017, "Attention is all you need", arXiv:1706.03762.
 
@@ -225,6 +234,7 @@ def cross_attention(
     """
     name = "cross_attention"
     parts = _heads(name, heads, key_value_heads, head_features, use_bias, kernel_init, bias_init)
+    rate = fraction(name, "dropout", dropout)
 
     def init(key: Array, x: Any) -> tuple[Tree, Tree]:
         x, memory, _ = with_memory(name, x)
@@ -237,10 +247,18 @@ def cross_attention(
         check_sequence(name, x)
         check_sequence(name, memory)
         query, keys, values = parts.project(params, x, memory)
-        y = functional.attention(query, keys, values, mask=_over_heads(name, mask, x.shape[0]))
+        weights = functional.attention_weights(query, keys, mask=_over_heads(name, mask, x.shape[0]))
+        y = _some(name, weights, rate, key, training) @ values
         return parts.output(params, y, x.shape[-1]), state
 
     return Layer(init, apply, name)
+
+
+def _some(name: str, weights: Array, rate: float, key: Array | None, training: bool) -> Array:
+    """Return the weights of places, some of which are set to zero while training."""
+    if not training or not rate:
+        return weights
+    return drop(required_key(name, key), weights, 1.0 - rate)
 
 
 def with_memory(where: str, x: Any) -> tuple[Any, Any, Any]:

@@ -45,7 +45,7 @@ def dropout(rate: float) -> Layer:
     ) -> tuple[Array, Tree]:
         if not training:
             return x, state
-        return _drop(required_key("dropout", key), x, keep), state
+        return drop(required_key("dropout", key), x, keep), state
 
     return Layer(no_params, apply, "dropout")
 
@@ -96,12 +96,15 @@ def drop_connect(layer: Layer | Callable[[Any], Any], rate: float) -> Layer:
         mask_key, inner_key = random.split(required_key("drop_connect", key))
         found = kernels("drop_connect", inner, params)
         keys = random.split(mask_key, len(found))
-        masked = {path: _drop(keys[index], found[path], keep) for index, path in enumerate(found)}
+        masked = {path: drop(keys[index], found[path], keep) for index, path in enumerate(found)}
         own = with_kernels(params, masked)
         return within(place, inner, inner.apply, own, state, x, key=inner_key, training=True)
 
     return Layer(init, apply, "drop_connect", inner.has_state)
 
 
-def _drop(key: Array, x: Array, keep: float) -> Array:
+def drop(key: Array, x: Array, keep: float) -> Array:
+    """Keep elements with a probability, scaled so that the mean stays, and set the others to zero."""
+    if keep == 1.0:
+        return x
     return np.where(random.bernoulli(key, keep, x.shape), x * (1.0 / keep), 0)

@@ -11,7 +11,7 @@ from funcdl.nn.attention import with_memory
 from funcdl.nn.combinators import serial
 from funcdl.nn.dense import dense
 from funcdl.nn.dropout import dropout as make_dropout
-from funcdl.nn.layer import Layer, as_layer, within
+from funcdl.nn.layer import Layer, as_layer, from_function, within
 from funcdl.nn.normalization import layer_norm
 from transforms import type_of
 from transforms.tree import Tree
@@ -27,7 +27,7 @@ class _Block:
         self, name: str, parts: dict[str, Layer], dropout: float, norm_first: bool, norm: Layer
     ) -> None:
         self.name, self.parts, self.norm_first, self.norm = name, parts, norm_first, norm
-        self.dropout = make_dropout(dropout)
+        self.dropout = _dropout(dropout)
         self.has_state = any(part.has_state for part in parts.values())
 
     def init(self, key: Array, inputs: dict[str, Callable[[Any], Any]], x: Any) -> tuple[Tree, Tree]:
@@ -220,4 +220,10 @@ def decoder_block(
 
 
 def _feed_forward(hidden: int, width: int, activation: Activation, dropout: float) -> Layer:
-    return serial(dense(hidden), activation, make_dropout(dropout), dense(width))
+    return serial(dense(hidden), activation, _dropout(dropout), dense(width))
+
+
+def _dropout(rate: float) -> Layer:
+    """Return a dropout, or where nothing is set to zero what needs no key in training."""
+    layer = make_dropout(rate)
+    return layer if rate else from_function("dropout", _same)

@@ -1,3 +1,5 @@
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -59,6 +61,35 @@ def test_cross_attention_equals_torch():
     hidden = torch.tensor(np.repeat(~mask, 2, axis=0))
     expected = value_and_gradients(lambda x, m: module(x, m, m, attn_mask=hidden)[0], X, MEMORY)
     assert_same(ours(lambda x, m: layer(params, (x, m, mask)), X, MEMORY), expected)
+
+
+@pytest.mark.parametrize("across", [False, True], ids=["self", "cross"])
+def test_dropout_of_weights_equals_jax(across):
+    make = nn.cross_attention if across else nn.self_attention
+    layer, memory = make(2, dropout=0.25), MEMORY if across else X
+    given = (X, memory) if across else X
+    params, state = layer.init(KEY, given)
+    query, key, value = (
+        jnp.moveaxis((x @ params[name]["kernel"]).reshape(2, -1, 2, 4), 1, 2)
+        for name, x in (("query", X), ("key", memory), ("value", memory))
+    )
+    weights = jax.nn.softmax(query @ jnp.swapaxes(key, -1, -2) / 2, axis=-1)
+    kept = jax.random.bernoulli(jax.random.PRNGKey(5), 0.75, (2, 2, 1, *weights.shape[2:]))[:, :, 0]
+    y = jnp.moveaxis(jnp.where(kept, weights / 0.75, 0) @ value, 2, 1).reshape(X.shape)
+    got, _ = layer.apply(params, state, given, key=random.key(5), training=True)
+    np.testing.assert_allclose(got, y @ params["output"]["kernel"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(layer(params, given), make(2)(params, given))
+
+
+@pytest.mark.parametrize("make", [nn.self_attention, nn.cross_attention])
+def test_misuse_of_dropout(make):
+    name = make.__name__
+    with pytest.raises(ValueError, match=rf"^{name}: dropout must be in \[0, 1\), got 1.0"):
+        make(2, dropout=1.0)
+    layer, x = make(2, dropout=0.5), (X, MEMORY) if make is nn.cross_attention else X
+    params, state = layer.init(KEY, x)
+    with pytest.raises(ValueError, match=f"^{name}: key must be given while training, got None"):
+        layer.apply(params, state, x, training=True)
 
 
 def test_gradients_of_the_parameters_equal_torch():

@@ -59,10 +59,13 @@ CASES = {
     "alpha_dropout": Case(nn.alpha_dropout(0.5), VECTORS),
     "gaussian_noise": Case(nn.gaussian_noise(0.5), VECTORS),
     "gaussian_dropout": Case(nn.gaussian_dropout(0.5), VECTORS),
+    "stochastic_depth": Case(nn.stochastic_depth(0.5), IMAGES),
+    "layer_scale": Case(nn.layer_scale(0.5), IMAGES, normal(2, 6, 6, 5)),
     "self_attention": Case(nn.self_attention(2, causal=True), SEQUENCES, VECTORS),
     "self_attention, masked": Case(
         nn.self_attention(4, key_value_heads=2, rotary=True, head_features=2), (SEQUENCES, MASK), IMAGES
     ),
+    "self_attention, dropout": Case(nn.self_attention(2, dropout=0.5), (SEQUENCES, MASK), IMAGES),
     "self_attention, cached": Case(
         nn.self_attention(2, causal=True, cache_length=8), SEQUENCES, IMAGES, by_example=False
     ),

@@ -91,6 +91,18 @@ def test_dropout_needs_a_key_and_is_drawn_in_each_place():
     assert not np.allclose(y, again)
 
 
+@pytest.mark.parametrize("name", ["encoder_block", "decoder_block"])
+def test_without_dropout_training_needs_no_key(name):
+    attend = nn.self_attention(2)
+    if name == "encoder_block":
+        layer, x = nn.encoder_block(attend, 16), X
+    else:
+        layer, x = nn.decoder_block(attend, nn.cross_attention(2), 16), (X, MEMORY)
+    params, state = layer.init(KEY, x)
+    trained, _ = layer.apply(params, state, x, training=True)
+    tree.map(np.testing.assert_array_equal, trained, layer(params, x))
+
+
 def test_errors_name_the_part():
     layer = nn.serial(nn.encoder_block(nn.self_attention(3), 16))
     text = r"^serial/0 \(encoder_block\)/attention \(self_attention\): the features of x must be a multiple"
