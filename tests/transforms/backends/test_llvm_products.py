@@ -39,6 +39,18 @@ def test_products_of_many_shapes(rows, inner, columns):
     check(lambda a, b: a @ b, real(rows, inner), real(inner, columns))
 
 
+# So few columns that they are sums along what is adjacent; one more, one less to sum, and other operands.
+@pytest.mark.parametrize("columns", [2, 5, 6])
+@pytest.mark.parametrize("inner", [31, 32, 577])
+def test_products_of_few_columns(columns, inner):
+    left, right = real(130, inner), real(inner, columns)
+    check(lambda a, b: np.maximum(a @ b + 1, 0), left, right)
+    check(lambda a, b: a.T @ b, real(inner, 130), right)
+    check(lambda a, b: a @ b.T, left, real(columns, inner))
+    check(lambda a, b: a @ b, real(3, 70, inner), real(3, inner, columns))
+    check(grad(lambda a, b: np.sum(np.tanh(a @ b)), (0, 1)), left / inner, right)
+
+
 @pytest.mark.parametrize("transposed", [(True, False), (False, True), (True, True)])
 @pytest.mark.parametrize("stack", [(), (3,), (2, 3)])
 def test_transposed_products(transposed, stack):

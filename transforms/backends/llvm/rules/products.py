@@ -13,6 +13,12 @@ from transforms.types import ArrayType
 
 # For fewer rows than this, a right operand whose columns are not adjacent is not copied.
 _FEW_ROWS = 4
+# So few columns leave most of a vector empty.
+_FEW_COLUMNS = 5
+# Sums of fewer elements do not pay for adding up the vector at their end.
+_LONG = 32
+# For fewer rows the right operand is not copied.
+_MANY_ROWS = 64
 
 
 @rule("matmul")
@@ -46,12 +52,31 @@ def add_product(scheduler: Scheduler, left: Region, right: Region, result: Varia
 
 
 def contract(scheduler: Scheduler, product: Contraction) -> None:
-    """Add a contraction, or a sum if its result has no columns to fill vectors with."""
+    """Add a contraction, or a sum if its result has too few columns to fill vectors with."""
     turned = with_few_rows(product) or product
     if turned.columns == 1:
         _sum_of_products(scheduler, turned)
-        return
-    scheduler.contract(turned)
+    elif _fills_vectors_along_sums(turned):
+        _sum_of_products(scheduler, _with_columns_apart(scheduler, turned))
+    else:
+        scheduler.contract(turned)
+
+
+def _fills_vectors_along_sums(product: Contraction) -> bool:
+    """Say whether so few columns are made sooner one by one, each as sums along the inner axes."""
+    along = product.inner[-1:] >= (_LONG,) and product.left.strides[-1] == 1
+    return along and product.columns <= _FEW_COLUMNS and math.prod(product.rows) >= _MANY_ROWS
+
+
+def _with_columns_apart(scheduler: Scheduler, product: Contraction) -> Contraction:
+    """Copy the right operand so that what is summed is adjacent for each column."""
+    count = len(product.stack)
+    *others, column = product.right.strides
+    strides = (*others[:count], column, *others[count:])
+    shape = (*product.stack, product.columns, *product.inner)
+    access = scheduler.copy(Region(product.right._replace(strides=strides), shape)).access
+    stack, (column, *inner) = access.strides[:count], access.strides[count:]
+    return product._replace(right=access._replace(strides=(*stack, *inner, column)))
 
 
 def _sum_of_products(scheduler: Scheduler, product: Contraction) -> None:
