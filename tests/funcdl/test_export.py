@@ -255,6 +255,8 @@ LAYERS = {
     "gaussian_dropout": (nn.gaussian_dropout(0.5), X),
     "gaussian_noise": (nn.gaussian_noise(0.5), X),
     "drop_connect": (nn.drop_connect(nn.dense(4), 0.5), X),
+    "stochastic_depth": (nn.stochastic_depth(0.5), X),
+    "layer_scale": (nn.layer_scale(0.1), X),
     "self_attention": (nn.self_attention(2, causal=True, rotary=True), SEQUENCE),
     "cross_attention": (nn.cross_attention(2), (SEQUENCE, normal(2, 4, 6))),
     "recurrent": (nn.recurrent(nn.lstm_cell(4)), SEQUENCE),
