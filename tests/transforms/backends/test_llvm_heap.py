@@ -1,12 +1,13 @@
 """What compiling takes goes back to the system."""
 
+import gc
 import subprocess
 import sys
 import threading
 
 import pytest
 
-from transforms.backends.llvm.heap import in_threads
+from transforms.backends.llvm.heap import empty_free_lists, in_threads
 
 _MEASURED = """
 import ctypes, re, threading
@@ -54,3 +55,23 @@ def test_all_threads_run_before_it_returns():
     done = []
     in_threads(3, lambda: done.append(threading.current_thread().name))
     assert len(done) == 3
+
+
+def test_tuples_that_are_kept_at_hand_are_freed():
+    empty_free_lists()
+    before = sys.getallocatedblocks()
+    tuples = [(x,) * 7 for x in range(1000)]
+    del tuples
+    assert sys.getallocatedblocks() > before + 900
+    empty_free_lists()
+    assert sys.getallocatedblocks() < before + 200
+
+
+def test_what_somebody_has_set_aside_stays_so():
+    gc.freeze()
+    try:
+        count = gc.get_freeze_count()
+        empty_free_lists()
+        assert gc.get_freeze_count() == count > 0
+    finally:
+        gc.unfreeze()

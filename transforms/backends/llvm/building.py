@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from transforms.backends.llvm.heap import empty_free_lists
 from transforms.backends.llvm.layout import Build, Layout, lay_out, outline
 from transforms.backends.llvm.module import Segments, write_module
 from transforms.backends.llvm.schedule import make_schedule
@@ -29,7 +30,11 @@ class Stages(NamedTuple):
 
 def stages(graph: Graph, donated: tuple[int, ...] = (), *, timed: bool = False) -> Stages:
     """Schedule a graph, and write its code; see `write_module` for a timed one."""
-    schedule = make_schedule(optimize(graph), donated)
+    optimized = optimize(graph)
+    empty_free_lists()
+    schedule = make_schedule(optimized, donated)
+    del optimized
+    empty_free_lists()
     layout = lay_out(schedule)
     return Stages(schedule, layout, write_module(schedule, layout, timed=timed))
 

@@ -1,4 +1,4 @@
-"""Threads whose memory goes back to the system when they have ended.
+"""Memory that a compilation took and that goes back: to the system from threads, to Python from its lists.
 
 glibc gives each thread a heap of its own, from which Python and LLVM take megabytes for a compilation. What
 is free at the heap's end it keeps, the more the larger the blocks are that the process has freed before.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import gc
 import mmap
 import os
 import sys
@@ -29,6 +30,18 @@ def in_threads(count: int, work: Callable[[], None]) -> None:
         # many threads at once have them all.
         together = threading.Barrier(count)
         _run(count, lambda: _give_back(together.wait()))
+
+
+def empty_free_lists() -> None:
+    """Free the thousands of tuples that Python keeps at hand, so that their memory is there for anything.
+
+    Python does so when it looks for garbage among all objects. Here all are set aside meanwhile, which takes
+    no time; an object is then as old to the collector as any.
+    """
+    if not gc.get_freeze_count():  # nor may those be touched that somebody has set aside
+        gc.freeze()
+        gc.collect()
+        gc.unfreeze()
 
 
 def _run(count: int, work: Callable[[], None]) -> None:
