@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from funcdl.checkpoints.files import remove_unfinished
+from funcdl._files import remove_unfinished
 from funcdl.checkpoints.trees import metadata, save
 from transforms.errors import message
 from transforms.tree import Tree

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from funcdl._extras import load as load_extra
-from funcdl.checkpoints.files import write_whole
+from funcdl._files import write_whole
 from funcdl.optim.masks import path_mask
 from transforms import tree
 from transforms.errors import TreeMismatchError, message

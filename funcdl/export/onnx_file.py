@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from funcdl.checkpoints.files import write_whole
+from funcdl._files import write_whole
 from funcdl.export import onnx_control as onnx_control
 from funcdl.export import onnx_elementwise as onnx_elementwise
 from funcdl.export import onnx_layers as onnx_layers

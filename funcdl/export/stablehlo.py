@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from funcdl._extras import load
-from funcdl.checkpoints.files import write_whole
+from funcdl._files import write_whole
 from transforms import jit, tree, type_of
 from transforms.errors import message
 

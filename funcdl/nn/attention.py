@@ -10,7 +10,7 @@ import numpy as np
 from funcdl import functional, random
 from funcdl.functional.positions import rotary as rotate
 from funcdl.initializers import Initializer, lecun_normal, zeros
-from funcdl.nn.arguments import check_sequence, fraction, positive_integer, required_key, with_mask
+from funcdl.nn.arguments import check_sequence, fraction, positive_integer, with_mask
 from funcdl.nn.dense import dense
 from funcdl.nn.dropout import drop
 from funcdl.nn.layer import Layer
@@ -47,7 +47,7 @@ class _Heads(NamedTuple):
 
     def output(self, params: Tree, heads: Array, width: int) -> Array:
         """Return the output, of a width, from what the heads give."""
-        return self.projections(width)["output"](params["output"], self.join(heads))
+        return self.make(width)(params["output"], self.join(heads))
 
     def split(self, x: Array, *, shared: bool) -> Array:
         """Return ``[batch, heads of keys, heads that share one, length, features]``."""
@@ -181,7 +181,7 @@ def self_attention(
         bias = parts.bias(positions, places, query.dtype) if alibi else None
         ahead = causal and cache_length is None
         weights = functional.attention_weights(query, keys, mask=seen, bias=bias, causal=ahead)
-        y = _some(name, weights, rate, key, training) @ values
+        y = (drop(name, weights, rate, key) if training else weights) @ values
         return parts.output(params, y, x.shape[-1]), state
 
     return Layer(init, apply, name, has_state=cache_length is not None)
@@ -248,17 +248,10 @@ def cross_attention(
         check_sequence(name, memory)
         query, keys, values = parts.project(params, x, memory)
         weights = functional.attention_weights(query, keys, mask=_over_heads(name, mask, x.shape[0]))
-        y = _some(name, weights, rate, key, training) @ values
+        y = (drop(name, weights, rate, key) if training else weights) @ values
         return parts.output(params, y, x.shape[-1]), state
 
     return Layer(init, apply, name)
-
-
-def _some(name: str, weights: Array, rate: float, key: Array | None, training: bool) -> Array:
-    """Return the weights of places, some of which are set to zero while training."""
-    if not training or not rate:
-        return weights
-    return drop(required_key(name, key), weights, 1.0 - rate)
 
 
 def with_memory(where: str, x: Any) -> tuple[Any, Any, Any]:

@@ -38,14 +38,12 @@ def dropout(rate: float) -> Layer:
     >>> sorted(set(y.tolist()))
     [0.0, 2.0]
     """
-    keep = 1.0 - fraction("dropout", "rate", rate)
+    rate = fraction("dropout", "rate", rate)
 
     def apply(
         params: Tree, state: Tree, x: Array, *, key: Array | None = None, training: bool = False
     ) -> tuple[Array, Tree]:
-        if not training:
-            return x, state
-        return drop(required_key("dropout", key), x, keep), state
+        return (drop("dropout", x, rate, required_key("dropout", key)) if training else x), state
 
     return Layer(no_params, apply, "dropout")
 
@@ -80,7 +78,7 @@ def drop_connect(layer: Layer | Callable[[Any], Any], rate: float) -> Layer:
     (8, 3)
     """
     inner = as_layer("drop_connect", layer)
-    keep = 1.0 - fraction("drop_connect", "rate", rate)
+    rate = fraction("drop_connect", "rate", rate)
     place = "drop_connect/layer"
 
     def init(key: Array, x: Array | ArrayType) -> tuple[Tree, Tree]:
@@ -96,15 +94,23 @@ def drop_connect(layer: Layer | Callable[[Any], Any], rate: float) -> Layer:
         mask_key, inner_key = random.split(required_key("drop_connect", key))
         found = kernels("drop_connect", inner, params)
         keys = random.split(mask_key, len(found))
-        masked = {path: drop(keys[index], found[path], keep) for index, path in enumerate(found)}
+        masked = {
+            path: drop("drop_connect", kernel, rate, keys[index])
+            for index, (path, kernel) in enumerate(found.items())
+        }
         own = with_kernels(params, masked)
         return within(place, inner, inner.apply, own, state, x, key=inner_key, training=True)
 
     return Layer(init, apply, "drop_connect", inner.has_state)
 
 
-def drop(key: Array, x: Array, keep: float) -> Array:
-    """Keep elements with a probability, scaled so that the mean stays, and set the others to zero."""
-    if keep == 1.0:
+def drop(where: str, x: Array, rate: float, key: Array | None) -> Array:
+    """Set a fraction of the elements to zero, and scale the others so that the mean stays.
+
+    Raises:
+        ValueError: there is no key, and the fraction is not 0.
+    """
+    if not rate:
         return x
-    return np.where(random.bernoulli(key, keep, x.shape), x * (1.0 / keep), 0)
+    keep = 1.0 - rate
+    return np.where(random.bernoulli(required_key(where, key), keep, x.shape), x * (1.0 / keep), 0)

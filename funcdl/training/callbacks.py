@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from funcdl._extras import load
+from funcdl._files import write_whole
 from funcdl.checkpoints import Folder
-from funcdl.checkpoints.files import write_whole
 from funcdl.optim import AverageParamsState, HyperparametersState, Schedule, find_state
 from funcdl.training.callback import Callback, Decision, Run, monitored
 from funcdl.training.resume import save_run

@@ -17,10 +17,10 @@ ROWS, COLUMNS = 24, 48
 @pytest.fixture
 def eager_bands(monkeypatch):
     """Make bands of whatever may run together, however small it is."""
-    for name, value in {"_WORTH_THREADS": 0.0, "_UNIT_BYTES": 1 << 9, "_UNIT_ROWS": 2, "_COLUMNS": 4}.items():
+    small = {"_UNIT_BYTES": 1 << 9, "_UNIT_ROWS": 2, "_COLUMNS": 4}
+    worth_it = {"_WORTH_THREADS": 0.0, "_AT_ONCE": 0.0, "_COARSEST": 1 << 12}
+    for name, value in {**small, **worth_it}.items():
         monkeypatch.setattr(bands, name, value)
-    monkeypatch.setattr(bands, "_COARSEST", 1 << 12)
-    monkeypatch.setattr(bands, "_AT_ONCE", 0.0)
     monkeypatch.setenv("FUNCDL_CACHE", "0")
 
 
@@ -29,7 +29,7 @@ def matrix(*shape):
 
 
 def in_parts(x, parts):
-    """Return the same in an order that keeps columns side by side in parts, and back: one copy each."""
+    """Return columns in parts, one part after another."""
     rows, columns = x.shape
     return x.reshape(rows, parts, columns // parts).transpose(1, 0, 2)
 

@@ -32,6 +32,7 @@ from transforms.backends.llvm.units import (
     has_units,
     in_place,
     leading,
+    note_parts,
     periods,
     rows_of,
     split_columns,
@@ -230,7 +231,7 @@ class _Forming:
         self.most = _most_units(step)
         self.apart: dict[Variable, int] = {}
         self.written = set(writes(step))
-        self._note(unit_parts(split_step(step, self.units)))
+        note_parts(self.apart, unit_parts(split_step(step, self.units)))
 
     def join(self, steps: tuple[Splittable, ...], ending: set[Variable]) -> bool:
         """Add all of some steps, or none, given what nothing reads after them; say which."""
@@ -292,13 +293,8 @@ class _Forming:
         self.units, self.most = units, most
         self.steps.append(step)
         self.written |= written
-        self._note(parts)
+        note_parts(self.apart, parts)
         return True
-
-    def _note(self, parts: Iterable[tuple[Variable, int]]) -> None:
-        for buffer, period in parts:
-            if self.apart.setdefault(buffer, period) != period:
-                self.apart[buffer] = 0
 
     def _size(self) -> int:
         """Return the bytes of all that units have a part of."""

@@ -107,17 +107,7 @@ class Scheduler:
             self.equation(equation)
         outputs = tuple(self.output(x) for x in self.graph.outputs)
         # What is made of them takes as much memory as the steps do: so nothing here has a name.
-        bands = form_bands(
-            near_diagonals(
-                in_stages(
-                    in_whole_lines(without_copies(with_turned_operands(self._finished()), self.returned))
-                ),
-                dict(self.constants),
-                self.returned,
-            ),
-            self.returned,
-            get_threads(),
-        )
+        bands = form_bands(self._ready_for_bands(), self.returned, get_threads())
         schedule = Schedule(self.graph.inputs, tuple(self.constants), bands, outputs)
         return write_over(schedule, self.donated) if self.donated else schedule
 
@@ -135,6 +125,12 @@ class Scheduler:
             step = self.steps.pop()
             steps.append(finished(step) if isinstance(step, Group) else step)
         return _with_fills(steps, {x: finished(group) for x, group in self.fills.items()})
+
+    def _ready_for_bands(self) -> list[Step]:
+        """Return the finished steps as they are to run, but for their order and their units."""
+        steps = without_copies(with_turned_operands(self._finished()), self.returned)
+        steps = in_stages(in_whole_lines(steps))
+        return near_diagonals(steps, dict(self.constants), self.returned)
 
     def equation(self, equation: Equation) -> None:
         """Add an equation: by its primitive's rule, as an element of a group, or as a call of NumPy."""

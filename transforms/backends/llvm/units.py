@@ -179,10 +179,15 @@ def periods(steps: Iterable[Splittable]) -> dict[Variable, int]:
     """Return for each buffer that split steps touch the period of units' parts; 0 if they do not agree."""
     found: dict[Variable, int] = {}
     for step in steps:
-        for buffer, period in unit_parts(step):
-            if found.setdefault(buffer, period) != period:
-                found[buffer] = 0
+        note_parts(found, unit_parts(step))
     return found
+
+
+def note_parts(found: dict[Variable, int], parts: Iterable[tuple[Variable, int]]) -> None:
+    """Note the periods of a step's parts beside those found before; they become 0 where they differ."""
+    for buffer, period in parts:
+        if found.setdefault(buffer, period) != period:
+            found[buffer] = 0
 
 
 def in_place(step: Splittable, units: int, local: dict[Variable, int]) -> Splittable:
