@@ -5,6 +5,8 @@ import os
 import shutil
 import tempfile
 
+import pytest
+
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
@@ -17,3 +19,14 @@ if "FUNCDL_CACHE" not in os.environ:
     # Compiled programs are shared by the workers, which inherit this, and leave the user's own alone.
     os.environ["FUNCDL_CACHE"] = tempfile.mkdtemp(prefix="funcdl-tests-")
     atexit.register(shutil.rmtree, os.environ["FUNCDL_CACHE"], ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def same_numbers_in_any_order(request):
+    """Start the generators of a module afresh, so that a test's numbers do not depend on those before it."""
+    from numpy.random import Generator
+
+    for value in vars(request.module).values():
+        if isinstance(value, Generator):
+            bits = value.bit_generator
+            bits.state = type(bits)(bits.seed_seq).state
