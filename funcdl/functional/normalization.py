@@ -26,7 +26,7 @@ def standardize(x: Array, axis: int | tuple[int, ...] = -1, *, epsilon: float = 
     """
     centered = x - np.mean(x, axis=axis, keepdims=True)
     variance = np.mean(centered * centered, axis=axis, keepdims=True)
-    return centered / np.sqrt(variance + epsilon)
+    return centered * np.reciprocal(np.sqrt(variance + epsilon))
 
 
 def group_standardize(x: Array, groups: int, *, epsilon: float = 1e-5) -> Array:
@@ -74,7 +74,7 @@ def rms_normalize(x: Array, axis: int | tuple[int, ...] = -1, *, epsilon: float 
     >>> rms_normalize(np.array([3.0, -3.0])).round(3)
     array([ 1., -1.])
     """
-    return x / np.sqrt(np.mean(x * x, axis=axis, keepdims=True) + epsilon)
+    return x * np.reciprocal(np.sqrt(np.mean(x * x, axis=axis, keepdims=True) + epsilon))
 
 
 def unit_normalize(x: Array, axis: int | tuple[int, ...] = -1, *, epsilon: float = 1e-12) -> Array:

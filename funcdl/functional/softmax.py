@@ -30,7 +30,7 @@ def softmax(x: Array, axis: Axis = -1) -> Array:
     array([0.5, 0.5, 0. ])
     """
     exponentials = np.exp(below_maximum(x, axis))
-    return exponentials / np.sum(exponentials, axis=axis, keepdims=True)
+    return exponentials * np.reciprocal(np.sum(exponentials, axis=axis, keepdims=True))
 
 
 def log_softmax(x: Array, axis: Axis = -1) -> Array:

@@ -71,7 +71,7 @@ def batch_norm(
                 "mean": momentum * averages["mean"] + (1 - momentum) * mean,
                 "variance": momentum * averages["variance"] + (1 - momentum) * variance,
             }
-        y = (x - mean) / np.sqrt(variance + epsilon)
+        y = (x - mean) * np.reciprocal(np.sqrt(variance + epsilon))
         return scale_and_bias("batch_norm", params, y, use_scale, use_bias), state
 
     return Layer(init, apply, "batch_norm", has_state=True)

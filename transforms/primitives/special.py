@@ -99,9 +99,10 @@ log_expit = elementwise(special.log_expit, lambda d, _out, x: d * special.expit(
 # --- the normal distribution
 
 _ROOT_TWO_PI = math.sqrt(2.0 * math.pi)
+_PEAK = 1.0 / _ROOT_TWO_PI  # of the normal density
 
-ndtr = elementwise(special.ndtr, lambda d, _out, x: d * (np.exp(-0.5 * x * x) / _ROOT_TWO_PI))
-log_ndtr = elementwise(special.log_ndtr, lambda d, out, x: d * (np.exp(-0.5 * x * x - out) / _ROOT_TWO_PI))
+ndtr = elementwise(special.ndtr, lambda d, _out, x: d * (np.exp(-0.5 * x * x) * _PEAK))
+log_ndtr = elementwise(special.log_ndtr, lambda d, out, x: d * (np.exp(-0.5 * x * x - out) * _PEAK))
 ndtri = elementwise(special.ndtri, lambda d, out, _x: d * (_ROOT_TWO_PI * np.exp(0.5 * out * out)))
 ndtri_exp = elementwise(special.ndtri_exp, lambda d, out, x: d * (_ROOT_TWO_PI * np.exp(0.5 * out * out + x)))
 

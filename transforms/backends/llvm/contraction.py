@@ -62,19 +62,19 @@ class _ContractionWriter:
         self.vector = f"<{self.lanes} x {self.kind}>"
         self.writer = Writer()
         self.nest = Nest(self.writer)
-        self.units: dict[
-            int, str
-        ] = {}  # the index of each axis of stack and rows that a unit is one index of
+        # The index of each axis of stack and rows that a unit is one index of.
+        self.units: dict[int, str] = {}
         stacked, rows = len(contraction.stack), len(contraction.rows)
         left = contraction.left.strides
         self.left_rows, self.left_inner = left[stacked : stacked + rows], left[stacked + rows :]
         self.right_inner = contraction.right.strides[stacked:-1]
         self.out_rows = contraction.out.strides[stacked:-1]
         # A tile needs to know where it is only if that says what it has to do.
-        by_row = contraction.wanted is not None or contraction.nonzero is not None
-        self.row_steps = contiguous_strides(contraction.rows) if by_row else (0,) * rows
+        self.is_near = contraction.wanted is not None or contraction.nonzero is not None
+        self.row_steps = contiguous_strides(contraction.rows) if self.is_near else (0,) * rows
         self.spoils = "false"  # whether zeros times what a panel has of the right operand are not all zeros
-        width = panels(contraction.columns, self.lanes)[0][1]
+        self.panels = panels(contraction.columns, self.lanes, is_near=contraction.wanted is not None)
+        width = self.panels[0][1]
         steps = [self.left_inner[-1:], self.right_inner[-1:]]
         distances = [min(abs(x[0]) * contraction.dtype.itemsize, _PAGE) if x else 0 for x in steps]
         self.parts = split_inner(
@@ -143,7 +143,7 @@ class _ContractionWriter:
 
     def _panels(self, offsets: Sequence[str], sweep: str | None) -> None:
         by_width: dict[int, list[int]] = {}
-        for start, width in panels(self.contraction.columns, self.lanes):
+        for start, width in self.panels:
             by_width.setdefault(width, []).append(start)
         steps = (0, 1, 1, 0, int(self.contraction.wanted is not None), 0)
         for width, starts in by_width.items():
@@ -168,7 +168,7 @@ class _ContractionWriter:
             )
             return
         vectors = -(-width // self.lanes)
-        count = tile_rows(rows[-1], vectors, self.registers)
+        count = tile_rows(rows[-1], vectors, self.registers, is_near=self.is_near)
         full, rest = divmod(rows[-1], count)
         steps = [count * x for x in strides]
         self.nest.loop(

@@ -7,6 +7,10 @@ from transforms.types import Shape
 
 # Cycles before a sum can be added to again, at least: so many independent ones keep the multipliers busy.
 _LATENCY = 8
+# So many sums, twice that, has a tile where it matters which elements it covers.
+_FEW_SUMS = 16
+# And otherwise so many vectors, which leave enough registers for rows.
+_MOST_VECTORS = 4
 # An axis of so many rows can fill tiles.
 _LONG = 6
 
@@ -56,13 +60,16 @@ def tile_axis(contraction: Contraction) -> int:
     return min(long, key=lambda axis: abs(contraction.left.strides[stacked + axis]))
 
 
-def tile_rows(rows: int, vectors: int, registers: int) -> int:
+def tile_rows(rows: int, vectors: int, registers: int, *, is_near: bool = False) -> int:
     """Return how many rows a tile should have: those that waste the least at the end of the rows.
 
-    >>> tile_rows(64, 4, 32), tile_rows(6, 4, 32), tile_rows(1000, 1, 32)
-    (6, 6, 30)
+    Of a matrix that is only wanted, or other than 0, near a diagonal, smaller tiles cover less beside it.
+
+    >>> tile_rows(64, 4, 32), tile_rows(6, 4, 32), tile_rows(1000, 1, 32), tile_rows(64, 4, 32, is_near=True)
+    (6, 6, 30, 4)
     """
-    most = max((registers - 1 - vectors) // vectors, 1)
+    sums = min(registers - 1 - vectors, _FEW_SUMS if is_near else registers)
+    most = max(sums // vectors, 1)
 
     def cycles(count: int) -> float:
         return max(count * vectors, _LATENCY) + 1.0 if count else 0.0
@@ -73,14 +80,16 @@ def tile_rows(rows: int, vectors: int, registers: int) -> int:
     return min(range(min(rows, most), 0, -1), key=cost)
 
 
-def panels(columns: int, lanes: int, most: int = 4) -> list[tuple[int, int]]:
+def panels(columns: int, lanes: int, *, is_near: bool = False) -> list[tuple[int, int]]:
     """Return for each panel of columns where it begins and how many columns it has, all about as many.
 
-    >>> panels(96, 16), panels(10, 16), panels(130, 16)
-    ([(0, 48), (48, 48)], [(0, 10)], [(0, 48), (48, 48), (96, 34)])
+    A result that is only wanted near a diagonal has panels of one vector.
+
+    >>> panels(96, 16), panels(10, 16), panels(130, 16), panels(32, 16, is_near=True)
+    ([(0, 48), (48, 48)], [(0, 10)], [(0, 48), (48, 48), (96, 34)], [(0, 16), (16, 16)])
     """
     vectors = -(-columns // lanes)
-    count = -(-vectors // most)
+    count = vectors if is_near else -(-vectors // _MOST_VECTORS)
     width = -(-vectors // count) * lanes
     return [(start, min(width, columns - start)) for start in range(0, columns, width)]
 
