@@ -16,7 +16,7 @@ from transforms.types import Array, ArrayType, type_of
 add = elementwise(np.add, lambda d, _out, _x, _y: d, lambda d, _out, _x, _y: d)
 subtract = elementwise(np.subtract, lambda d, _out, _x, _y: d, lambda d, _out, _x, _y: -d)
 multiply = elementwise(np.multiply, lambda d, _out, _x, y: d * y, lambda d, _out, x, _y: d * x)
-divide = elementwise(np.true_divide, lambda d, _out, _x, y: d / y, lambda d, out, _x, y: -d * out / y)
+divide = elementwise(np.true_divide, lambda d, _out, _x, y: d / y, lambda d, out, _x, y: -(d / y) * out)
 negative = elementwise(np.negative, lambda d, _out, _x: -d)
 positive = elementwise(np.positive, lambda d, _out, _x: d)
 
