@@ -26,6 +26,7 @@ def standardize(x: Array, axis: int | tuple[int, ...] = -1, *, epsilon: float = 
     """
     centered = x - np.mean(x, axis=axis, keepdims=True)
     variance = np.mean(centered * centered, axis=axis, keepdims=True)
+    # By a quotient every entry would be divided, and by its derivative twice.
     return centered * np.reciprocal(np.sqrt(variance + epsilon))
 
 

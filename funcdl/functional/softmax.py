@@ -30,6 +30,7 @@ def softmax(x: Array, axis: Axis = -1) -> Array:
     array([0.5, 0.5, 0. ])
     """
     exponentials = np.exp(below_maximum(x, axis))
+    # By a quotient every entry would be divided, and by its derivative twice.
     return exponentials * np.reciprocal(np.sum(exponentials, axis=axis, keepdims=True))
 
 
